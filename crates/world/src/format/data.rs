@@ -1,0 +1,132 @@
+//! `data.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `data.toml`: how to generate rows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataFile {
+    /// Factors on `rows` by the size's name; `small`, `medium` and `large` are 0.25, 1 and 10 unless
+    /// given.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sizes: BTreeMap<String, f64>,
+    /// The tables, in the order in which they are filled: a referenced table before its referrer.
+    pub table: Vec<TableData>,
+    /// Statements that run once all rows are there: totals, counters, statuses that follow from others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub derive: Vec<Derive>,
+    /// Queries that must return no row on any generated state.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub consistency: Vec<Derive>,
+}
+
+/// A named statement or query.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Derive {
+    /// The statement.
+    pub sql: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// How to fill one table: `rows`, or `per` with `count`, or `literal`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableData {
+    /// The table's name.
+    pub name: String,
+    /// Number of rows at size `medium`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u32>,
+    /// `rows` stays as it is at every size: a catalogue that does not grow.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
+    /// Some rows for each row of this table; the foreign key to it is filled in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per: Option<String>,
+    /// Least and greatest number of rows for `per`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<[u32; 2]>,
+    /// Rows written out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub literal: Vec<BTreeMap<String, Value>>,
+    /// The generator of each column that is not left to its DEFAULT.
+    pub columns: BTreeMap<String, ColumnData>,
+}
+
+/// The generator of one column: exactly one of the kinds, with its options.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ColumnData {
+    /// An id: this prefix and a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Consecutive integers from this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<i64>,
+    /// A random UUID; the value is ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<bool>,
+    /// A value of this kind: `full_name`, `city`, `company`... (the book lists them all).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fake: Option<String>,
+    /// One of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Vec<Value>>,
+    /// The weights of `choice`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Vec<f64>>,
+    /// An integer of this range, ends included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub int: Option<[i64; 2]>,
+    /// The step of `int`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<i64>,
+    /// A real of this range, rounded to `places`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub real: Option<[f64; 2]>,
+    /// Decimal places of `real`; 2 unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub places: Option<u32>,
+    /// 1 with this probability, else 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bool: Option<f64>,
+    /// A date this many days from the clock, `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<[i64; 2]>,
+    /// An instant this many days from the clock, `YYYY-MM-DDTHH:MM:SSZ`, on a quarter of an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub datetime: Option<[i64; 2]>,
+    /// A time of day on a quarter of an hour between these hours, `HH:MM`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<[i64; 2]>,
+    /// A value of another table's column: `"customers.customer_id"`.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// References that share this name are taken from the same row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// Text with `{column}` of the same row, `{column|lower}`, `{column|slug}` or `{#}` (row number).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Always this value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// A JSON array of values from this generator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_of: Option<Box<ColumnData>>,
+    /// Least and greatest length of `list_of`; 0 and 3 unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub len: Option<[u32; 2]>,
+    /// NULL with this probability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub null_share: Option<f64>,
+    /// No two rows share a value.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unique: bool,
+}

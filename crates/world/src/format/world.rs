@@ -1,0 +1,125 @@
+//! `world.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::tool::StepFile;
+
+/// `world.toml`: what the world is, its clock, its limits, and what cannot be derived.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldFile {
+    /// Version of the format; 1.
+    pub format: u32,
+    /// Short name, `[a-z0-9-]`, unique among worlds used together.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// One paragraph for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// The instant at which every session starts: `2026-03-02T09:00:00Z`.
+    pub clock: String,
+    /// Seconds by which the clock advances after every successful call; 0 freezes it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_step_s: u32,
+    /// What one call may use.
+    #[serde(default, skip_serializing_if = "LimitsFile::is_default")]
+    pub limits: LimitsFile,
+    /// The form of minted ids.
+    #[serde(default, skip_serializing_if = "IdsFile::is_default")]
+    pub ids: IdsFile,
+    /// Roles of columns that cannot be derived: `"orders.note" = "text"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, String>,
+    /// What is special about a table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, TableFile>,
+    /// Steps that run after every successful call of the agent or the user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_call: Vec<AfterCall>,
+    /// Where the world comes from: specs, hashes, author. Free form.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub provenance: toml::Table,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde asks for
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+/// What one call may use before it ends as `limit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsFile {
+    /// Steps of SQLite's virtual machine.
+    pub vm_steps: u32,
+    /// Bytes of one string or row.
+    pub string_bytes: u32,
+    /// Rows of one reply.
+    pub rows: u32,
+    /// Bytes of one reply.
+    pub reply_bytes: u32,
+    /// Pages of 1,024 bytes that the database may grow to.
+    pub pages: u32,
+}
+
+impl Default for LimitsFile {
+    fn default() -> Self {
+        Self {
+            vm_steps: 200_000,
+            string_bytes: 256 << 10,
+            rows: 1_000,
+            reply_bytes: 256 << 10,
+            pages: 256 << 10,
+        }
+    }
+}
+
+impl LimitsFile {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The form of ids that `new_id` mints and the `id` generator gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdsFile {
+    /// Decimal digits after the prefix, 2 to 15. Generated rows take the numbers whose first digit is
+    /// 1 to 8, minted ids those that start with 9, so that the two never meet.
+    pub digits: u32,
+}
+
+impl Default for IdsFile {
+    fn default() -> Self {
+        Self { digits: 6 }
+    }
+}
+
+impl IdsFile {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is special about a table.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableFile {
+    /// A log (views, audit, notifications): not compared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub log: bool,
+    /// The group whose diff and hash the table belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// One synchronisation that runs after every successful call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AfterCall {
+    /// The steps, run as those of a tool without arguments.
+    pub step: Vec<StepFile>,
+}

@@ -1,0 +1,362 @@
+//! Finds arguments for a tool by asking the state.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::arguments::{Parameter, schema_type};
+use crate::cell::{Cell, Row};
+use crate::fakes;
+use crate::instant;
+use crate::program::Tool;
+use crate::rng::Draws;
+use crate::sql::{ColumnRef, Schema};
+use crate::state::{State, StateError};
+use crate::world::World;
+
+/// Samples arguments for the tools of a world from the rows of a state. Arguments of one call are
+/// coherent: they come from one row, or from rows that refer to each other, where the tool's statements
+/// say which columns they stand for.
+#[derive(Debug)]
+pub struct Sampler {
+    world: World,
+    rows: Vec<Vec<Row>>,
+}
+
+impl Sampler {
+    /// Reads the rows of a state.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn new(state: &State) -> Result<Self, StateError> {
+        let world = state.world().clone();
+        let rows = (0..world.schema().tables.len())
+            .map(|table| state.rows(table))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { world, rows })
+    }
+
+    /// The rows of a table.
+    pub fn rows(&self, table: usize) -> &[Row] {
+        &self.rows[table]
+    }
+
+    /// Arguments for a call: all required ones, others with this probability.
+    pub fn arguments(&self, tool: &Tool, optional: f64, draws: &mut Draws) -> Map<String, Value> {
+        let mut pivots = Pivots {
+            sampler: self,
+            rows: BTreeMap::new(),
+        };
+        let mut arguments = Map::new();
+        for parameter in tool.parameters() {
+            if !parameter.required && !draws.chance(optional) {
+                continue;
+            }
+            let value = self.value(
+                tool,
+                &parameter.name,
+                &parameter.schema,
+                &mut pivots,
+                draws,
+                0,
+            );
+            if let Some(value) = value {
+                arguments.insert(parameter.name.clone(), value);
+            }
+        }
+        arguments
+    }
+
+    /// A value that fits a parameter but does not come from the state, such as an id that nobody has.
+    pub fn stranger(&self, parameter: &Parameter, draws: &mut Draws) -> Value {
+        match parameter.kind() {
+            "integer" | "number" => Value::from(draws.between(7_000_000, 7_999_999)),
+            "string" if parameter.choices().is_none() => {
+                Value::from(format!("none-{}", draws.below(1_000_000)))
+            }
+            _ => fresh(&parameter.schema, &parameter.name, draws),
+        }
+    }
+
+    fn value(
+        &self,
+        tool: &Tool,
+        path: &str,
+        schema: &Value,
+        pivots: &mut Pivots<'_>,
+        draws: &mut Draws,
+        depth: usize,
+    ) -> Option<Value> {
+        if let Some(choices) = schema.get("enum").and_then(Value::as_array) {
+            let choices: Vec<&Value> = choices.iter().filter(|value| !value.is_null()).collect();
+            return draws.pick(&choices).map(|value| (*value).clone());
+        }
+        if let Some(constant) = schema.get("const") {
+            return Some(constant.clone());
+        }
+        match schema_type(schema) {
+            Some("array") if depth < 4 => {
+                let items = schema.get("items")?;
+                let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(1);
+                let most = schema
+                    .get("maxItems")
+                    .and_then(Value::as_u64)
+                    .unwrap_or(least + 1);
+                let count = draws.between(least as i64, most.min(least + 1).max(least) as i64);
+                let elements = (0..count)
+                    .filter_map(|_| {
+                        // Each element has rows of its own, but refers to what the call refers to.
+                        let mut own = Pivots {
+                            sampler: self,
+                            rows: pivots.rows.clone(),
+                        };
+                        let path = format!("{path}[]");
+                        self.value(tool, &path, items, &mut own, draws, depth + 1)
+                    })
+                    .collect();
+                Some(Value::Array(elements))
+            }
+            Some("object") if depth < 4 => {
+                let required: Vec<&str> = schema
+                    .get("required")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect();
+                let mut object = Map::new();
+                for (name, member) in schema.get("properties")?.as_object()? {
+                    if !required.contains(&name.as_str()) && draws.chance(0.5) {
+                        continue;
+                    }
+                    let path = format!("{path}.{name}");
+                    if let Some(value) = self.value(tool, &path, member, pivots, draws, depth + 1) {
+                        object.insert(name.clone(), value);
+                    }
+                }
+                Some(Value::Object(object))
+            }
+            _ => {
+                if let Some(column) = self.stands_for(tool, path)
+                    && let Some(cell) = pivots.cell(column, draws)
+                    && !cell.is_null()
+                {
+                    return Some(as_type(&cell, schema));
+                }
+                Some(fresh(schema, path, draws))
+            }
+        }
+    }
+
+    /// The column whose existing values fit an argument: one that it is compared with, or the key that
+    /// it refers to. A value that is only stored is made anew.
+    fn stands_for(&self, tool: &Tool, path: &str) -> Option<ColumnRef> {
+        let schema = self.world.schema();
+        let compared = tool
+            .flow
+            .compares
+            .iter()
+            .filter(|compare| compare.argument == path)
+            .map(|compare| compare.column);
+        let own: Vec<ColumnRef> = compared.collect();
+        let best = own
+            .iter()
+            .copied()
+            .find(|column| is_key(schema, *column))
+            .or_else(|| own.first().copied());
+        best.or_else(|| {
+            tool.flow
+                .stores
+                .iter()
+                .filter(|store| store.origins.argument.as_deref() == Some(path))
+                .find_map(|store| schema.referenced(store.column))
+        })
+    }
+}
+
+/// True when the column is the whole primary key of its table.
+fn is_key(schema: &Schema, at: ColumnRef) -> bool {
+    schema.tables[at.table].key == [at.column]
+}
+
+/// The rows that the arguments of one call are taken from.
+struct Pivots<'a> {
+    sampler: &'a Sampler,
+    rows: BTreeMap<usize, usize>,
+}
+
+impl Pivots<'_> {
+    fn cell(&mut self, at: ColumnRef, draws: &mut Draws) -> Option<Cell> {
+        let rows = &self.sampler.rows[at.table];
+        if rows.is_empty() {
+            return None;
+        }
+        let row = match self.rows.get(&at.table) {
+            Some(row) => *row,
+            None => {
+                let row = self
+                    .related(at.table, draws)
+                    .unwrap_or_else(|| draws.below(rows.len()));
+                self.rows.insert(at.table, row);
+                row
+            }
+        };
+        Some(rows[row][at.column].clone())
+    }
+
+    /// A row of a table that a chosen row of another table refers to, or that refers to one.
+    fn related(&self, table: usize, draws: &mut Draws) -> Option<usize> {
+        let schema = self.sampler.world.schema();
+        for (other, row) in &self.rows {
+            for key in &schema.tables[*other].foreign_keys {
+                if key.parent != table {
+                    continue;
+                }
+                let wanted = &self.sampler.rows[*other][*row];
+                let found = self.sampler.rows[table].iter().position(|candidate| {
+                    key.columns
+                        .iter()
+                        .zip(&key.parent_columns)
+                        .all(|(own, theirs)| wanted[*own] == candidate[*theirs])
+                });
+                if found.is_some() {
+                    return found;
+                }
+            }
+            for key in &schema.tables[table].foreign_keys {
+                if key.parent != *other {
+                    continue;
+                }
+                let parent = &self.sampler.rows[*other][*row];
+                let found: Vec<usize> = self.sampler.rows[table]
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, candidate)| {
+                        key.columns
+                            .iter()
+                            .zip(&key.parent_columns)
+                            .all(|(own, theirs)| candidate[*own] == parent[*theirs])
+                    })
+                    .map(|(at, _)| at)
+                    .collect();
+                if let Some(at) = draws.pick(&found) {
+                    return Some(*at);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The JSON value of a cell as a schema wants it.
+pub fn as_type(cell: &Cell, schema: &Value) -> Value {
+    match (schema_type(schema), cell) {
+        (Some("boolean"), Cell::Integer(value)) => Value::Bool(*value != 0),
+        (Some("array" | "object"), Cell::Text(text)) => {
+            serde_json::from_str(text).unwrap_or(Value::Null)
+        }
+        (Some("string"), Cell::Integer(_) | Cell::Real(_)) => Value::from(cell.to_string()),
+        (Some("integer"), Cell::Real(value)) => Value::from(*value as i64),
+        _ => cell.to_json(),
+    }
+}
+
+/// A new value that a schema allows. `name` hints at what it is.
+pub fn fresh(schema: &Value, name: &str, draws: &mut Draws) -> Value {
+    if let Some(choices) = schema.get("enum").and_then(Value::as_array)
+        && let Some(choice) = draws.pick(choices)
+    {
+        return choice.clone();
+    }
+    let number = |key: &str| schema.get(key).and_then(Value::as_f64);
+    match schema_type(schema) {
+        Some("boolean") => Value::Bool(draws.chance(0.5)),
+        Some("integer") => {
+            let low = number("minimum").unwrap_or(1.0) as i64;
+            let high = number("maximum").map_or(low.saturating_add(20), |high| high as i64);
+            Value::from(draws.between(low, high.min(low.saturating_add(1_000))))
+        }
+        Some("number") => {
+            let low = number("minimum").unwrap_or(1.0);
+            let high = number("maximum").unwrap_or(low + 100.0).min(low + 10_000.0);
+            let value = low + draws.unit() * (high - low);
+            Value::from((value * 100.0).round() / 100.0)
+        }
+        Some("array") => Value::Array(
+            schema
+                .get("items")
+                .map(|items| vec![fresh(items, name, draws)])
+                .unwrap_or_default(),
+        ),
+        Some("object") => {
+            let mut object = Map::new();
+            for (member, inner) in schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                object.insert(member.clone(), fresh(inner, member, draws));
+            }
+            Value::Object(object)
+        }
+        _ => Value::from(fresh_text(schema, name, draws)),
+    }
+}
+
+fn fresh_text(schema: &Value, name: &str, draws: &mut Draws) -> String {
+    let day = || 1_772_442_000i64;
+    let text = match schema.get("format").and_then(Value::as_str) {
+        Some("date") => instant::format_date(day() + 86_400 * draws.between(1, 60)),
+        Some("date-time") => instant::format(
+            day() - day().rem_euclid(86_400)
+                + 86_400 * draws.between(1, 60)
+                + 900 * draws.between(32, 72),
+        ),
+        Some("time") => format!(
+            "{:02}:{:02}:00Z",
+            draws.between(8, 19),
+            15 * draws.between(0, 3)
+        ),
+        Some("email") => fakes::text("email", draws).unwrap_or_default(),
+        Some("uri" | "url") => fakes::text("url", draws).unwrap_or_default(),
+        Some("uuid") => format!(
+            "{:08x}-0000-4000-8000-{:012x}",
+            draws.below(1 << 32),
+            draws.below(1 << 48)
+        ),
+        Some("ipv4") => fakes::text("ip", draws).unwrap_or_default(),
+        _ => {
+            let lower = name.to_ascii_lowercase();
+            let kind = if lower.contains("email") {
+                "email"
+            } else if lower.contains("phone") {
+                "phone"
+            } else if lower.contains("city") {
+                "city"
+            } else if lower.contains("first") && lower.contains("name") {
+                "first_name"
+            } else if lower.contains("last") && lower.contains("name") {
+                "last_name"
+            } else if lower.ends_with("title") || lower.ends_with("name") {
+                "title"
+            } else {
+                "words"
+            };
+            fakes::text(kind, draws).unwrap_or_default()
+        }
+    };
+    let most = schema
+        .get("maxLength")
+        .and_then(Value::as_u64)
+        .map_or(usize::MAX, |length| length as usize);
+    let least = schema
+        .get("minLength")
+        .and_then(Value::as_u64)
+        .map_or(0, |length| length.min(1_000) as usize);
+    let mut text: String = text.chars().take(most).collect();
+    while text.chars().count() < least {
+        text.push('x');
+    }
+    text
+}

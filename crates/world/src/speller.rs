@@ -1,0 +1,596 @@
+//! The spellings of a value in an answer, and whether an answer mentions it.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Cell;
+use crate::equal::is_word;
+use crate::instant;
+
+/// What kind of thing a value is, and so how people write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactKind {
+    /// A number.
+    Number,
+    /// An amount held in hundredths: 1250 is said as 12.50.
+    Cents,
+    /// A date, or an instant of which the date is asked.
+    Date,
+    /// An instant: date and time of day.
+    Instant,
+    /// A word of an enumeration.
+    Label,
+    /// A name, a title, an address: any other text.
+    Text,
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const NUMBER_WORDS: [&str; 13] = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
+];
+
+/// The ways in which a person may write the value. The first is the plainest.
+pub fn spellings(value: &Cell, kind: FactKind) -> Vec<String> {
+    match (value, kind) {
+        (Cell::Null, _) => Vec::new(),
+        (Cell::Integer(number), FactKind::Cents) => {
+            let plain = format!("{:.2}", *number as f64 / 100.0);
+            let mut all = vec![plain.clone(), format!("${plain}"), grouped(&plain)];
+            if number % 100 == 0 {
+                all.push((number / 100).to_string());
+                all.push(format!("${}", number / 100));
+            }
+            all
+        }
+        (Cell::Integer(number), FactKind::Number | FactKind::Label | FactKind::Text) => {
+            let plain = number.to_string();
+            let mut all = vec![plain.clone(), grouped(&plain), format!("{plain}.0")];
+            if let Ok(small) = usize::try_from(*number)
+                && let Some(word) = NUMBER_WORDS.get(small)
+            {
+                all.push((*word).to_string());
+            }
+            all
+        }
+        (Cell::Real(number), _) => {
+            let plain = number.to_string();
+            let mut all = vec![plain.clone(), grouped(&plain)];
+            if (number * 100.0 - (number * 100.0).round()).abs() < 1e-9 {
+                all.push(format!("{number:.2}"));
+                all.push(format!("${number:.2}"));
+                all.push(grouped(&format!("{number:.2}")));
+            }
+            all
+        }
+        (Cell::Text(text), FactKind::Date) => match instant::parse_date(text) {
+            Some(date) => date_spellings(date),
+            None => vec![text.to_string()],
+        },
+        (Cell::Text(text), FactKind::Instant) => match (instant::parse_date(text), time_of(text)) {
+            (Some(date), Some((hour, minute))) => {
+                let mut all = vec![text.to_string()];
+                for day in date_spellings(date) {
+                    for time in time_spellings(hour, minute) {
+                        all.push(format!("{day} at {time}"));
+                    }
+                }
+                all
+            }
+            _ => vec![text.to_string()],
+        },
+        (Cell::Text(text), FactKind::Label) => {
+            let spaced = text.replace(['_', '-'], " ");
+            let mut all = vec![text.to_string(), spaced.clone(), spaced.to_lowercase()];
+            all.dedup();
+            all
+        }
+        (value, _) => vec![value.to_string()],
+    }
+}
+
+fn date_spellings(date: Date) -> Vec<String> {
+    let month = MONTHS[usize::from(date.month().unsigned_abs()) - 1];
+    let (year, day) = (date.year(), date.day());
+    let short = &month[..3];
+    vec![
+        format!("{year:04}-{:02}-{day:02}", date.month()),
+        format!("{day} {month} {year}"),
+        format!("{month} {day}, {year}"),
+        format!("{day} {month}"),
+        format!("{month} {day}"),
+        format!("{short} {day}"),
+        format!("{day} {short}"),
+        format!("{month} {day}{}", ordinal(day)),
+        format!("the {day}{} of {month}", ordinal(day)),
+    ]
+}
+
+fn ordinal(day: i8) -> &'static str {
+    match day {
+        11..=13 => "th",
+        _ => match day % 10 {
+            1 => "st",
+            2 => "nd",
+            3 => "rd",
+            _ => "th",
+        },
+    }
+}
+
+fn time_spellings(hour: u32, minute: u32) -> Vec<String> {
+    let (twelve, half) = match hour {
+        0 => (12, "am"),
+        1..=11 => (hour, "am"),
+        12 => (12, "pm"),
+        _ => (hour - 12, "pm"),
+    };
+    let mut all = vec![
+        format!("{hour:02}:{minute:02}"),
+        format!("{twelve}:{minute:02} {half}"),
+        format!("{twelve}:{minute:02}{half}"),
+    ];
+    if minute == 0 {
+        all.push(format!("{twelve} {half}"));
+        all.push(format!("{twelve}{half}"));
+    }
+    all
+}
+
+fn time_of(text: &str) -> Option<(u32, u32)> {
+    let time = text.get(11..16)?;
+    let (hour, minute) = time.split_once(':')?;
+    let (hour, minute) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour < 24 && minute < 60).then_some((hour, minute))
+}
+
+/// `1234567.5` as `1,234,567.5`.
+fn grouped(plain: &str) -> String {
+    let (sign, rest) = plain
+        .strip_prefix('-')
+        .map_or(("", plain), |rest| ("-", rest));
+    let (whole, fraction) = rest
+        .split_once('.')
+        .map_or((rest, None), |(a, b)| (a, Some(b)));
+    let mut text = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    match fraction {
+        Some(fraction) => format!("{sign}{text}.{fraction}"),
+        None => format!("{sign}{text}"),
+    }
+}
+
+/// An answer, read once for all the values that are looked for in it.
+#[derive(Debug)]
+pub struct Answer {
+    lower: String,
+    numbers: Vec<f64>,
+    dates: Vec<(Option<i16>, i8, i8)>,
+    times: Vec<(u32, u32)>,
+}
+
+impl Answer {
+    /// Reads an answer.
+    pub fn new(text: &str) -> Self {
+        let lower = plain_text(text);
+        let words = words(&lower);
+        let dates = find_dates(&lower, &words);
+        Self {
+            numbers: find_numbers(&lower),
+            times: find_times(&lower),
+            dates: dates.clone(),
+            lower,
+        }
+    }
+
+    /// True when the answer mentions the value, in any of its spellings, as whole words.
+    pub fn mentions(&self, value: &Cell, kind: FactKind) -> bool {
+        match (value, kind) {
+            (Cell::Null, _) => false,
+            (Cell::Integer(number), FactKind::Cents) => self.has_number(*number as f64 / 100.0),
+            (Cell::Integer(number), _) => self.has_number(*number as f64),
+            (Cell::Real(number), _) => self.has_number(*number),
+            (Cell::Text(text), FactKind::Date | FactKind::Instant) => {
+                if self.holds(text) {
+                    return true;
+                }
+                let Some(date) = instant::parse_date(text) else {
+                    return false;
+                };
+                let day = self.dates.iter().any(|(year, month, day)| {
+                    year.is_none_or(|year| year == date.year())
+                        && *month == date.month()
+                        && *day == date.day()
+                });
+                match (kind, time_of(text)) {
+                    (FactKind::Instant, Some(time)) => day && self.times.contains(&time),
+                    _ => day,
+                }
+            }
+            (Cell::Text(text), FactKind::Label) => {
+                self.holds(text) || self.holds(&text.replace(['_', '-'], " "))
+            }
+            (Cell::Text(text), _) => self.holds(text),
+        }
+    }
+
+    fn has_number(&self, number: f64) -> bool {
+        self.numbers
+            .iter()
+            .any(|seen| (seen - number).abs() <= number.abs() * 1e-12)
+    }
+
+    /// Whole words, without regard to case.
+    fn holds(&self, text: &str) -> bool {
+        let needle = plain_text(text);
+        let needle = needle.trim();
+        !needle.is_empty()
+            && self.lower.match_indices(needle).any(|(at, _)| {
+                let before = self.lower[..at].chars().next_back();
+                let after = self.lower[at + needle.len()..].chars().next();
+                let glued_before = before.is_some_and(is_word) && needle.starts_with(is_word);
+                let glued_after = after.is_some_and(is_word) && needle.ends_with(is_word);
+                !glued_before && !glued_after
+            })
+    }
+}
+
+/// Lower case, white space as single blanks, typographic quotes as plain ones, emphasis marks dropped.
+fn plain_text(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{2018}' | '\u{2019}' => plain.push('\''),
+            '\u{201c}' | '\u{201d}' => plain.push('"'),
+            '*' | '`' => {}
+            '\u{2010}' | '\u{2011}' => plain.push('-'),
+            character if character.is_whitespace() => {
+                if !plain.ends_with(' ') {
+                    plain.push(' ');
+                }
+            }
+            character => plain.extend(character.to_lowercase()),
+        }
+    }
+    plain
+}
+
+/// Words with their places: letters and digits.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, character) in text.char_indices() {
+        if character.is_alphanumeric() {
+            start.get_or_insert(at);
+        } else if let Some(from) = start.take() {
+            words.push((from, &text[from..at]));
+        }
+    }
+    if let Some(from) = start {
+        words.push((from, &text[from..]));
+    }
+    words
+}
+
+/// Numbers that stand alone: not inside ids, dates or times of day.
+fn find_numbers(text: &str) -> Vec<f64> {
+    let bytes = text.as_bytes();
+    let mut numbers = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        while at < bytes.len()
+            && (bytes[at].is_ascii_digit()
+                || (matches!(bytes[at], b'.' | b',')
+                    && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)))
+        {
+            at += 1;
+        }
+        let before = text[..start].chars().next_back();
+        let after = text[at..].chars().next();
+        let next = text[at..].chars().nth(1);
+        // `W123`, `12-3`, `10:30`, `3rd` are no numbers; `-5`, `$5`, `5%`, `5kg` are.
+        let joined_before = before.is_some_and(is_word)
+            || (matches!(before, Some('-' | ':' | '/'))
+                && text[..start - 1].chars().next_back().is_some_and(is_word));
+        let joined_after = (matches!(after, Some('-' | ':' | '/')) && next.is_some_and(is_word))
+            || ["st", "nd", "rd", "th"].iter().any(|ending| {
+                text[at..].starts_with(ending)
+                    && !text[at + 2..].chars().next().is_some_and(is_word)
+            })
+            || after == Some('_');
+        if joined_before || joined_after {
+            while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'-') {
+                at += 1;
+            }
+            continue;
+        }
+        let digits = &text[start..at];
+        if let Some(number) = read_number(digits) {
+            let negative =
+                before == Some('-') || (before == Some('$') && text[..start - 1].ends_with('-'));
+            numbers.push(if negative { -number } else { number });
+        }
+    }
+    for (_, word) in words(text) {
+        if let Some(number) = NUMBER_WORDS.iter().position(|known| *known == word) {
+            numbers.push(number as f64);
+        }
+    }
+    if words(text)
+        .iter()
+        .any(|(_, word)| *word == "no" || *word == "none")
+    {
+        numbers.push(0.0);
+    }
+    numbers
+}
+
+/// `1,234.50` and `1234.5`; commas only between groups of three.
+fn read_number(digits: &str) -> Option<f64> {
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (digits, None),
+    };
+    if fraction.is_some_and(|fraction| fraction.contains(['.', ','])) {
+        return None;
+    }
+    if whole.contains(',') {
+        let groups: Vec<&str> = whole.split(',').collect();
+        let first = groups.first().map_or(0, |group| group.len());
+        if !(1..=3).contains(&first) || groups[1..].iter().any(|group| group.len() != 3) {
+            return None;
+        }
+    }
+    digits.replace(',', "").parse().ok()
+}
+
+fn find_times(text: &str) -> Vec<(u32, u32)> {
+    let mut times = Vec::new();
+    let words = words(text);
+    for (index, (at, word)) in words.iter().enumerate() {
+        let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
+        let Ok(hour) = digits.parse::<u32>() else {
+            continue;
+        };
+        let rest = &word[digits.len()..];
+        let next = words.get(index + 1);
+        let end = at + word.len();
+        let (minute, suffix) = match next {
+            // `10:30`, `10:30 pm`, `10:30pm`
+            Some((from, minutes)) if text[end..*from] == *":" && rest.is_empty() => {
+                let number: String = minutes.chars().take_while(char::is_ascii_digit).collect();
+                if number.len() != 2 {
+                    continue;
+                }
+                let suffix = &minutes[number.len()..];
+                let suffix = if suffix.is_empty() {
+                    words
+                        .get(index + 2)
+                        .filter(|(from, _)| text[next_end(next)..*from].trim().is_empty())
+                        .map_or("", |(_, word)| *word)
+                } else {
+                    suffix
+                };
+                (number.parse().unwrap_or(99), suffix)
+            }
+            // `10 pm`
+            Some((from, word)) if rest.is_empty() && text[end..*from].trim().is_empty() => {
+                if !["am", "pm"].contains(word) {
+                    continue;
+                }
+                (0, *word)
+            }
+            _ if ["am", "pm"].contains(&rest) => (0, rest),
+            _ => continue,
+        };
+        let hour = match (suffix, hour) {
+            ("am", 12) => 0,
+            ("pm", 1..=11) => hour + 12,
+            _ => hour,
+        };
+        if hour < 24 && minute < 60 {
+            times.push((hour, minute));
+        }
+    }
+    times
+}
+
+fn next_end(next: Option<&(usize, &str)>) -> usize {
+    next.map_or(0, |(at, word)| at + word.len())
+}
+
+/// Dates by ISO, or by a day beside the name of a month, with or without a year.
+fn find_dates(text: &str, words: &[(usize, &str)]) -> Vec<(Option<i16>, i8, i8)> {
+    let mut dates = Vec::new();
+    for window in text.as_bytes().windows(10).enumerate() {
+        let (at, bytes) = window;
+        if bytes[4] == b'-'
+            && bytes[7] == b'-'
+            && let Some(part) = text.get(at..at + 10)
+            && let Ok(date) = part.parse::<Date>()
+            && !text[at + 10..].starts_with(|next: char| next.is_ascii_digit())
+        {
+            dates.push((Some(date.year()), date.month(), date.day()));
+        }
+    }
+    let month_of = |word: &str| {
+        MONTHS
+            .iter()
+            .position(|month| {
+                month.eq_ignore_ascii_case(word)
+                    || (word.len() == 3 && month[..3].eq_ignore_ascii_case(word))
+                    || (word == "sept" && *month == "September")
+            })
+            .map(|at| at as i8 + 1)
+    };
+    let day_of = |word: &str| {
+        let digits = word.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+        let ending = &word[digits.len()..];
+        let day: i8 = digits.parse().ok()?;
+        ((1..=31).contains(&day) && (ending.is_empty() || ending == ordinal(day))).then_some(day)
+    };
+    let year_of = |word: Option<&(usize, &str)>| {
+        word.and_then(|(_, word)| word.parse::<i16>().ok())
+            .filter(|year| (1900..2200).contains(year))
+    };
+    for (at, (_, word)) in words.iter().enumerate() {
+        let Some(month) = month_of(word) else {
+            continue;
+        };
+        // `March 19, 2026`
+        if let Some(day) = words.get(at + 1).and_then(|(_, word)| day_of(word)) {
+            dates.push((year_of(words.get(at + 2)), month, day));
+        }
+        // `19 March 2026`, `19th of March`
+        let before = match at.checked_sub(1).map(|before| words[before].1) {
+            Some("of") => at.checked_sub(2),
+            _ => at.checked_sub(1),
+        };
+        if let Some(day) = before.and_then(|before| day_of(words[before].1)) {
+            dates.push((year_of(words.get(at + 1)), month, day));
+        }
+    }
+    dates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mentions(text: &str, value: impl Into<Cell>, kind: FactKind) -> bool {
+        Answer::new(text).mentions(&value.into(), kind)
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        assert!(mentions(
+            "It costs $1,234.50 in all.",
+            123_450,
+            FactKind::Cents
+        ));
+        assert!(mentions(
+            "It costs 1234.5 in all.",
+            123_450,
+            FactKind::Cents
+        ));
+        assert!(mentions("You have three orders.", 3, FactKind::Number));
+        assert!(mentions("You have **3** orders.", 3, FactKind::Number));
+        assert!(mentions("The balance is -12.", -12, FactKind::Number));
+        assert!(!mentions("Order W3 of 13.", 3, FactKind::Number));
+        assert!(!mentions("On 2026-03-03 at 3:03.", 3, FactKind::Number));
+        assert!(!mentions("On the 3rd.", 3, FactKind::Number));
+        assert!(!mentions("It costs 12345.", 12_345, FactKind::Cents));
+    }
+
+    #[test]
+    fn dates_and_times_are_read_as_people_write_them() {
+        for text in [
+            "2026-03-19",
+            "19 March",
+            "March 19th, 2026",
+            "the 19th of March",
+            "Mar 19",
+        ] {
+            assert!(mentions(text, "2026-03-19", FactKind::Date), "{text}");
+            assert!(!mentions(text, "2026-03-18", FactKind::Date), "{text}");
+        }
+        assert!(!mentions("19 March 2025", "2026-03-19", FactKind::Date));
+        assert!(mentions(
+            "19 March at 2:30 pm",
+            "2026-03-19T14:30:00Z",
+            FactKind::Instant
+        ));
+        assert!(!mentions(
+            "19 March at 2:30",
+            "2026-03-19T14:30:00Z",
+            FactKind::Instant
+        ));
+    }
+
+    #[test]
+    fn texts_are_whole_words() {
+        assert!(mentions(
+            "it is In Transit now",
+            "in_transit",
+            FactKind::Label
+        ));
+        assert!(!mentions("it is unpaid", "paid", FactKind::Label));
+        assert!(mentions(
+            "Her name is Ana-Lucia O\u{2019}Hara.",
+            "Ana-Lucia O'Hara",
+            FactKind::Text
+        ));
+        assert!(!mentions("Anabel", "Ana", FactKind::Text));
+    }
+
+    proptest! {
+        #[test]
+        fn every_spelling_is_accepted(number in -2_000_000i64..2_000_000, days in -20_000i64..20_000, quarter in 0i64..96) {
+            let instant = instant::format(days * 86_400 + quarter * 900);
+            let date = instant::format_date(days * 86_400);
+            for (value, kind) in [
+                (Cell::Integer(number), FactKind::Number),
+                (Cell::Integer(number), FactKind::Cents),
+                (Cell::Real(number as f64 / 100.0), FactKind::Number),
+                (Cell::from(date), FactKind::Date),
+                (Cell::from(instant), FactKind::Instant),
+            ] {
+                for spelling in spellings(&value, kind) {
+                    let answer = Answer::new(&format!("Well, it is {spelling}."));
+                    prop_assert!(answer.mentions(&value, kind), "{spelling} for {value:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn no_neighbour_is_accepted(number in -2_000_000i64..2_000_000, other in -2_000_000i64..2_000_000, days in -20_000i64..20_000, step in 1i64..300) {
+            for (value, neighbour, kind) in [
+                (Cell::Integer(number), Cell::Integer(other), FactKind::Number),
+                (Cell::Integer(number), Cell::Integer(other), FactKind::Cents),
+                (
+                    Cell::from(instant::format_date(days * 86_400)),
+                    Cell::from(instant::format_date((days + step) * 86_400)),
+                    FactKind::Date,
+                ),
+            ] {
+                if value == neighbour {
+                    continue;
+                }
+                for spelling in spellings(&neighbour, kind) {
+                    let answer = Answer::new(&format!("Well, it is {spelling}."));
+                    prop_assert!(!answer.mentions(&value, kind), "{spelling} for {value:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn reading_never_panics(text in ".{0,200}") {
+            Answer::new(&text).mentions(&Cell::from("a"), FactKind::Text);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Initial states of a world, and the connections that sessions take from them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::cell::{Cell, Row};
+use crate::connection;
+use crate::functions::Cells;
+use crate::generate::{self, GenerateError};
+use crate::live::{Live, row_of};
+use crate::session::Session;
+use crate::sql::{TableKind, quoted};
+use crate::world::{Inner, World};
+
+/// Which initial state of a world: what a task names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateSpec {
+    /// The size's name in `data.toml`; `empty` leaves all tables empty.
+    pub size: String,
+    /// The generator's seed.
+    pub seed: u64,
+}
+
+impl StateSpec {
+    /// A generated state.
+    pub fn generated(size: impl Into<String>, seed: u64) -> Self {
+        Self {
+            size: size.into(),
+            seed,
+        }
+    }
+
+    /// All tables empty.
+    pub fn empty() -> Self {
+        Self {
+            size: "empty".into(),
+            seed: 0,
+        }
+    }
+}
+
+/// Why a state could not be made, or a session not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The rows could not be generated.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// A row that was to be added does not fit.
+    #[error("cannot add a row to {table}: {message}")]
+    Row {
+        /// The table.
+        table: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// SQLite failed.
+    #[error("SQLite failed: {0}")]
+    Sql(#[from] rusqlite::Error),
+}
+
+/// An initial state of a world; cheap to clone, shared by the sessions that start from it.
+#[derive(Debug, Clone)]
+pub struct State(pub(crate) Arc<StateInner>);
+
+#[derive(Debug)]
+pub(crate) struct StateInner {
+    pub(crate) world: World,
+    pub(crate) spec: StateSpec,
+    base: Mutex<Connection>,
+    /// Connections at this state that no session holds.
+    idle: Mutex<Vec<Live>>,
+}
+
+/// Connections kept for the next sessions of one state.
+const MAX_IDLE: usize = 64;
+
+impl World {
+    /// Makes an initial state.
+    ///
+    /// # Errors
+    /// When `data.toml` cannot give it.
+    pub fn state(&self, spec: &StateSpec) -> Result<State, StateError> {
+        self.state_with(spec, &[])
+    }
+
+    /// Makes an initial state and adds rows to it: table, and values by column.
+    ///
+    /// # Errors
+    /// When `data.toml` cannot give it, or a row does not fit.
+    pub fn state_with(
+        &self,
+        spec: &StateSpec,
+        rows: &[(String, Map<String, Value>)],
+    ) -> Result<State, StateError> {
+        let inner = &*self.0;
+        let cells = Arc::new(Cells::default());
+        connection::without_budget(&cells);
+        {
+            let mut shared = cells.lock();
+            shared.now = inner.clock;
+            shared.seed = spec.seed;
+            shared.id_digits = inner.file.ids.digits;
+        }
+        let connection = connection::open(&cells, &inner.functions, &inner.file.limits)?;
+        for statement in &inner.schema_sql {
+            connection.execute_batch(statement)?;
+        }
+        connection.execute_batch("BEGIN")?;
+        if spec.size != "empty" {
+            let scale = generate::scale(&inner.data, &spec.size)?;
+            generate::fill(
+                &connection,
+                &inner.schema,
+                &inner.data,
+                scale,
+                spec.seed,
+                inner.clock,
+                inner.file.ids.digits,
+            )?;
+        }
+        for (table, values) in rows {
+            add_row(&connection, inner, table, values)?;
+        }
+        connection.execute_batch("COMMIT")?;
+        connection.set_prepared_statement_cache_capacity(inner.statements);
+        Ok(State(Arc::new(StateInner {
+            world: self.clone(),
+            spec: spec.clone(),
+            base: Mutex::new(connection),
+            idle: Mutex::default(),
+        })))
+    }
+}
+
+fn add_row(
+    connection: &Connection,
+    inner: &Inner,
+    table: &str,
+    values: &Map<String, Value>,
+) -> Result<(), StateError> {
+    let failed = |message: String| StateError::Row {
+        table: table.to_string(),
+        message,
+    };
+    let at = inner
+        .schema
+        .table(table)
+        .ok_or_else(|| failed("there is no such table".into()))?;
+    let definition = &inner.schema.tables[at];
+    let mut names = Vec::new();
+    let mut cells = Vec::new();
+    for (name, value) in values {
+        let column = definition
+            .column(name)
+            .ok_or_else(|| failed(format!("there is no column {name:?}")))?;
+        names.push(quoted(&definition.columns[column].name));
+        cells.push(Cell::from_json(value));
+    }
+    let text = format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        quoted(&definition.name),
+        names.join(", "),
+        vec!["?"; names.len()].join(", ")
+    );
+    connection
+        .execute(&text, rusqlite::params_from_iter(&cells))
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(())
+}
+
+impl State {
+    /// The world.
+    pub fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    /// Which state it is.
+    pub fn spec(&self) -> &StateSpec {
+        &self.0.spec
+    }
+
+    /// Opens a session; `seed` decides its ids and random draws.
+    ///
+    /// # Errors
+    /// When SQLite cannot give a connection.
+    pub fn session(&self, seed: u64) -> Result<Session, StateError> {
+        let live = self.live()?;
+        Ok(Session::new(self.clone(), live, seed)?)
+    }
+
+    /// Runs a query on the initial state. For the program that embeds worlds; no agent can reach it.
+    ///
+    /// # Errors
+    /// When SQLite refuses the query.
+    pub fn query(&self, text: &str, parameters: &[Cell]) -> Result<Vec<Row>, StateError> {
+        let base = self.base();
+        let mut statement = base.prepare_cached(text)?;
+        let columns = statement.column_count();
+        let rows = statement.query_map(rusqlite::params_from_iter(parameters), |row| {
+            (0..columns).map(|at| row.get::<_, Cell>(at)).collect()
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// All rows of a table, in the order in which SQLite holds them.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn rows(&self, table: usize) -> Result<Vec<Row>, StateError> {
+        let definition = &self.0.world.0.schema.tables[table];
+        let columns: Vec<String> = definition
+            .columns
+            .iter()
+            .map(|column| quoted(&column.name))
+            .collect();
+        let order = if definition.without_rowid || definition.kind != TableKind::Table {
+            ""
+        } else {
+            " ORDER BY rowid"
+        };
+        self.query(
+            &format!(
+                "SELECT {} FROM {}{order}",
+                columns.join(", "),
+                quoted(&definition.name)
+            ),
+            &[],
+        )
+    }
+
+    /// A hash over all rows of all tables.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn digest(&self) -> Result<String, StateError> {
+        let mut hasher = blake3::Hasher::new();
+        for table in 0..self.0.world.0.schema.tables.len() {
+            for row in self.rows(table)? {
+                let text = serde_json::to_string(&row).unwrap_or_default();
+                hasher.update(text.as_bytes());
+                hasher.update(b"\n");
+            }
+            hasher.update(b"\0");
+        }
+        Ok(hasher.finalize().to_hex()[..32].to_string())
+    }
+
+    pub(crate) fn base(&self) -> MutexGuard<'_, Connection> {
+        self.0.base.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The row of a key in the initial state.
+    pub(crate) fn base_row(&self, table: usize, key: &[Cell]) -> rusqlite::Result<Option<Row>> {
+        row_of(&self.base(), &self.0.world.0.schema.tables[table], key)
+    }
+
+    pub(crate) fn live(&self) -> rusqlite::Result<Live> {
+        let idle = self
+            .0
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        match idle {
+            Some(live) => Ok(live),
+            None => Live::open(&self.0.world.0, &self.base()),
+        }
+    }
+
+    /// Takes a connection back, at the initial state.
+    pub(crate) fn give_back(&self, live: Live) {
+        if live.reset().is_ok() {
+            let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < MAX_IDLE {
+                idle.push(live);
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! What must hold at the end of an episode, and whether it does.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Cell;
+use crate::diff::{Diff, RowChange};
+use crate::equal::{AcceptedEnd, Comparison, Renaming, canonical_json, compare};
+use crate::session::Session;
+use crate::speller::{Answer, FactKind};
+use crate::state::StateError;
+use crate::transcript::{Outcome, Transcript};
+use crate::world::World;
+
+/// What must hold at the end of an episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// The outcome that the agent must state.
+    pub outcome: Outcome,
+    /// The rule that forbids it, or why it is impossible; reported, not required word by word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The end states that count as right; at least one.
+    pub ends: Vec<AcceptedEnd>,
+    /// The facts that the agent must state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+}
+
+/// A fact that the user asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Its value.
+    pub value: Cell,
+    /// How people write it.
+    pub kind: FactKind,
+    /// `table.column` that it stands in, or what was computed.
+    pub about: String,
+    /// What the agent must have seen to know it.
+    pub support: Vec<Support>,
+    /// Other values that stand in the same column of rows in the question's scope: naming more of them
+    /// than was asked for is spraying.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Cell>,
+}
+
+/// A row that determines a fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Support {
+    /// The table.
+    pub table: String,
+    /// The row's key.
+    pub key: Vec<Cell>,
+    /// The columns that had to be seen: a result that showed the row without them is no support.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+}
+
+/// One clause of a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clause {
+    /// `outcome`, `state`, `answer`, `policy` or `confirmation`.
+    pub name: String,
+    /// Whether it holds.
+    pub passed: bool,
+    /// Why it does not, or what was compared.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// What verification says of a finished session.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// All clauses hold.
+    pub passed: bool,
+    /// The clauses, in a fixed order.
+    pub clauses: Vec<Clause>,
+    /// The accepted end that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<usize>,
+    /// Changes of the first accepted end that are missing, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Changes that no accepted end asks for, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra: Vec<String>,
+    /// The verifier could not decide: never a reward of 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl Verdict {
+    /// 1 when passed, else 0; None when the verifier could not decide.
+    pub fn reward(&self) -> Option<f64> {
+        if self.fault.is_some() {
+            None
+        } else {
+            Some(f64::from(u8::from(self.passed)))
+        }
+    }
+
+    /// The clauses that do not hold, in words.
+    pub fn failures(&self) -> Vec<String> {
+        self.clauses
+            .iter()
+            .filter(|clause| !clause.passed)
+            .map(|clause| format!("{}: {}", clause.name, clause.detail))
+            .collect()
+    }
+}
+
+/// Judges a finished session.
+///
+/// # Errors
+/// When SQLite fails: an infrastructure fault, never a reward.
+pub fn verify(
+    session: &mut Session,
+    transcript: &Transcript,
+    expectation: &Expectation,
+) -> Result<Verdict, StateError> {
+    let diff = session.diff()?;
+    let world = session.world().clone();
+    let mut verdict = Verdict::default();
+    let renaming = state_clause(&world, &diff, expectation, &mut verdict);
+    outcome_clause(transcript, expectation, &mut verdict);
+    answer_clause(session, transcript, expectation, &renaming, &mut verdict);
+    policy_clause(session, &mut verdict);
+    confirmation_clause(session, transcript, &mut verdict);
+    verdict.passed = verdict.fault.is_none() && verdict.clauses.iter().all(|clause| clause.passed);
+    Ok(verdict)
+}
+
+fn push(verdict: &mut Verdict, name: &str, passed: bool, detail: impl Into<String>) {
+    verdict.clauses.push(Clause {
+        name: name.to_string(),
+        passed,
+        detail: if passed { String::new() } else { detail.into() },
+    });
+}
+
+fn state_clause(
+    world: &World,
+    diff: &Diff,
+    expectation: &Expectation,
+    verdict: &mut Verdict,
+) -> Renaming {
+    let mut over_budget = false;
+    for (at, end) in expectation.ends.iter().enumerate() {
+        match compare(world, diff, end) {
+            Comparison::Equal(renaming) => {
+                verdict.end = Some(at);
+                push(verdict, "state", true, "");
+                return renaming;
+            }
+            Comparison::Different => {}
+            Comparison::OverBudget => over_budget = true,
+        }
+    }
+    if over_budget {
+        verdict.fault =
+            Some("the end state has too many interchangeable new rows to be compared".into());
+    }
+    if let Some(end) = expectation.ends.first() {
+        let (missing, extra) = unmatched(world, diff, &end.diff);
+        verdict.missing = missing;
+        verdict.extra = extra;
+    }
+    let mut parts = Vec::new();
+    if !verdict.missing.is_empty() {
+        parts.push(format!("missing: {}", verdict.missing.join("; ")));
+    }
+    if !verdict.extra.is_empty() {
+        parts.push(format!("not asked for: {}", verdict.extra.join("; ")));
+    }
+    if parts.is_empty() {
+        parts.push("the end state differs from every accepted one".into());
+    }
+    push(verdict, "state", false, parts.join("; "));
+    Renaming::default()
+}
+
+/// The changes of each side that have no counterpart on the other, minted ids aside.
+fn unmatched(world: &World, own: &Diff, gold: &Diff) -> (Vec<String>, Vec<String>) {
+    let mask = |diff: &Diff| -> Vec<(String, String)> {
+        let lines = diff.lines(world);
+        diff.changes
+            .iter()
+            .zip(lines)
+            .filter(|(change, _)| {
+                world
+                    .schema()
+                    .table(&change.table)
+                    .is_none_or(|table| !world.is_log(table))
+            })
+            .map(|(change, line)| (masked(world, change, &diff.minted), line))
+            .collect()
+    };
+    let (own, gold) = (mask(own), mask(gold));
+    let minus = |a: &[(String, String)], b: &[(String, String)]| {
+        let mut left: Vec<&String> = b.iter().map(|(masked, _)| masked).collect();
+        a.iter()
+            .filter(
+                |(masked, _)| match left.iter().position(|other| *other == masked) {
+                    Some(at) => {
+                        left.swap_remove(at);
+                        false
+                    }
+                    None => true,
+                },
+            )
+            .map(|(_, line)| line.clone())
+            .collect()
+    };
+    (minus(&gold, &own), minus(&own, &gold))
+}
+
+/// A change with what is not compared, and ids that were minted, left out.
+fn masked(world: &World, change: &RowChange, minted: &[String]) -> String {
+    use crate::roles::{Identity, Role};
+    use crate::sql::ColumnRef;
+    let Some(table) = world.schema().table(&change.table) else {
+        return change.table.clone();
+    };
+    let mut text = change.table.clone();
+    if change.before.is_some() {
+        text.push_str(&format!("{:?}", change.key));
+    }
+    for (column, cell) in change.after.iter().flatten().enumerate() {
+        let shown = match world.role(ColumnRef { table, column }) {
+            Role::Stamp | Role::Random | Role::Text | Role::Sequence => String::new(),
+            Role::Identity(Identity::Rowid(_)) if change.before.is_none() => String::new(),
+            _ => {
+                let mut shown = cell.to_string();
+                for id in minted {
+                    shown = shown.replace(id.as_str(), "");
+                }
+                shown
+            }
+        };
+        text.push('\u{1}');
+        text.push_str(&shown);
+    }
+    if change.after.is_none() {
+        text.push('-');
+    }
+    text
+}
+
+fn outcome_clause(transcript: &Transcript, expectation: &Expectation, verdict: &mut Verdict) {
+    let stated = transcript.outcome;
+    let passed = stated == Some(expectation.outcome);
+    let detail = match stated {
+        None => format!(
+            "no outcome was stated; {} was right",
+            expectation.outcome.name()
+        ),
+        Some(stated) => format!(
+            "{} was stated; {} was right",
+            stated.name(),
+            expectation.outcome.name()
+        ),
+    };
+    push(verdict, "outcome", passed, detail);
+}
+
+fn answer_clause(
+    session: &Session,
+    transcript: &Transcript,
+    expectation: &Expectation,
+    renaming: &Renaming,
+    verdict: &mut Verdict,
+) {
+    if expectation.facts.is_empty() {
+        return;
+    }
+    let answer = Answer::new(&transcript.answer);
+    let mut problems = Vec::new();
+    // Facts that stand in one column are asked together: their values are no spray of each other.
+    for fact in &expectation.facts {
+        let value = own_cell(&fact.value, renaming);
+        if !answer.mentions(&value, fact.kind) {
+            problems.push(format!("{} ({}) is not stated", fact.about, value));
+            continue;
+        }
+        if let Some(missing) = fact
+            .support
+            .iter()
+            .find(|support| !is_supported(session, support, renaming))
+        {
+            problems.push(format!(
+                "{} was never shown: {} {}",
+                fact.about,
+                missing.table,
+                missing
+                    .key
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            ));
+        }
+        let asked: Vec<&Cell> = expectation
+            .facts
+            .iter()
+            .filter(|other| other.about == fact.about)
+            .map(|other| &other.value)
+            .collect();
+        let sprayed = fact
+            .others
+            .iter()
+            .filter(|other| !asked.contains(other) && answer.mentions(other, fact.kind))
+            .count();
+        if sprayed > asked.len() {
+            problems.push(format!(
+                "{sprayed} other values of {} are stated beside the right one",
+                fact.about
+            ));
+        }
+    }
+    push(verdict, "answer", problems.is_empty(), problems.join("; "));
+}
+
+/// The session's own id for one that gold's run minted.
+fn own_cell(cell: &Cell, renaming: &Renaming) -> Cell {
+    match cell {
+        Cell::Text(text) => renaming
+            .texts
+            .iter()
+            .find(|(_, gold)| gold.as_str() == &**text)
+            .map_or_else(|| cell.clone(), |(own, _)| Cell::text(own)),
+        other => other.clone(),
+    }
+}
+
+fn is_supported(session: &Session, support: &Support, renaming: &Renaming) -> bool {
+    let world = session.world();
+    let Some(table) = world.schema().table(&support.table) else {
+        return false;
+    };
+    let definition = &world.schema().tables[table];
+    let key: Vec<Cell> = support
+        .key
+        .iter()
+        .map(|cell| match cell {
+            Cell::Integer(id) if definition.rowid_key => renaming
+                .keys
+                .iter()
+                .find(|((owner, _), gold)| *owner == table && *gold == id)
+                .map_or_else(|| cell.clone(), |((_, own), _)| Cell::Integer(*own)),
+            cell => own_cell(cell, renaming),
+        })
+        .collect();
+    let columns: Vec<usize> = support
+        .columns
+        .iter()
+        .filter_map(|name| definition.column(name))
+        .collect();
+    session.has_observed(table, &key, |tool| {
+        columns.iter().all(|column| {
+            tool.flow.results.iter().any(|field| {
+                field
+                    .origins
+                    .columns
+                    .iter()
+                    .any(|shown| shown.table == table && shown.column == *column)
+            })
+        })
+    })
+}
+
+fn policy_clause(session: &Session, verdict: &mut Verdict) {
+    let rules = session.world().rules();
+    if rules.is_empty() {
+        return;
+    }
+    let violated: Vec<&str> = session
+        .violations()
+        .into_iter()
+        .filter_map(|rule| rules.get(rule))
+        .map(|rule| rule.id.as_str())
+        .collect();
+    push(
+        verdict,
+        "policy",
+        violated.is_empty(),
+        format!("violated: {}", violated.join(", ")),
+    );
+}
+
+/// Calls that a rule asks the user's agreement for must have it, given before and for these arguments.
+fn confirmation_clause(session: &Session, transcript: &Transcript, verdict: &mut Verdict) {
+    let world = session.world();
+    let needing: Vec<usize> = world
+        .rules()
+        .iter()
+        .filter(|rule| rule.needs_confirmation)
+        .flat_map(|rule| rule.tools.iter().copied())
+        .collect();
+    if needing.is_empty() {
+        return;
+    }
+    let mut problems = Vec::new();
+    let mut used = vec![false; transcript.agreements.len()];
+    for (position, record) in session.log().iter().enumerate() {
+        let covered = needing
+            .iter()
+            .any(|tool| world.tools()[*tool].name == record.tool);
+        if record.error.is_some() || !covered {
+            continue;
+        }
+        let agreed = transcript
+            .agreements
+            .iter()
+            .zip(&mut used)
+            .find(|(agreement, used)| {
+                !**used
+                    && agreement.calls <= position
+                    && agreement.tool == record.tool
+                    && canonical_json(&agreement.arguments) == canonical_json(&record.arguments)
+            });
+        match agreed {
+            Some((_, used)) => *used = true,
+            None => problems.push(format!("{} was not agreed to", record.tool)),
+        }
+    }
+    push(
+        verdict,
+        "confirmation",
+        problems.is_empty(),
+        problems.join("; "),
+    );
+}

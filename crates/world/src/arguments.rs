@@ -31,7 +31,8 @@ pub struct Parameter {
     pub required: bool,
     /// The value that it takes when it is not given.
     pub default: Option<Value>,
-    integer: bool,
+    /// It has values that can be written in several ways.
+    plain: bool,
 }
 
 impl Parameter {
@@ -97,7 +98,7 @@ impl ArgumentSchema {
                 schema: schema.clone(),
                 required: required.contains(&name.as_str()),
                 default: schema.get("default").cloned(),
-                integer: schema_type(schema) == Some("integer"),
+                plain: needs_form(schema),
             })
             .collect();
         let closed = !matches!(
@@ -161,11 +162,10 @@ impl ArgumentSchema {
         }
         let mut canonical = given.clone();
         for parameter in &self.parameters {
-            if parameter.integer
+            if parameter.plain
                 && let Some(value) = canonical.get_mut(&parameter.name)
-                && let Some(real) = value.as_f64().filter(|_| value.as_i64().is_none())
             {
-                *value = Value::from(real as i64);
+                canonicalise(value, &parameter.schema);
             }
         }
         Ok(canonical)
@@ -180,6 +180,59 @@ impl ArgumentSchema {
                 .as_ref()
                 .map_or(Cell::Null, Cell::from_json),
         }
+    }
+}
+
+/// True when a value of this schema, or a part of it, can be written in several ways.
+fn needs_form(schema: &Value) -> bool {
+    match schema_type(schema) {
+        Some("integer") => true,
+        Some("string") => schema.get("format").and_then(Value::as_str) == Some("date-time"),
+        Some("array") => schema.get("items").is_some_and(needs_form),
+        Some("object") => schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .is_some_and(|members| members.values().any(needs_form)),
+        _ => false,
+    }
+}
+
+/// Brings a valid value into one form: an integral number of an integer as an integer, an instant in
+/// UTC to the second.
+fn canonicalise(value: &mut Value, schema: &Value) {
+    match (schema_type(schema), value) {
+        (Some("integer"), value) => {
+            if let Some(real) = value.as_f64().filter(|_| value.as_i64().is_none()) {
+                *value = Value::from(real as i64);
+            }
+        }
+        (Some("string"), Value::String(text))
+            if schema.get("format").and_then(Value::as_str) == Some("date-time") =>
+        {
+            if let Some(seconds) = crate::instant::parse(text) {
+                *text = crate::instant::format(seconds);
+            }
+        }
+        (Some("array"), Value::Array(elements)) => {
+            if let Some(items) = schema.get("items") {
+                for element in elements {
+                    canonicalise(element, items);
+                }
+            }
+        }
+        (Some("object"), Value::Object(members)) => {
+            for (name, inner) in schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                if let Some(member) = members.get_mut(name) {
+                    canonicalise(member, inner);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -256,6 +309,16 @@ mod tests {
     fn integral_numbers_become_integers() {
         let canonical = check(&json!({"order_id": "W1", "count": 2.0})).unwrap();
         assert_eq!(canonical["count"].to_string(), "2");
+    }
+
+    #[test]
+    fn instants_have_one_form() {
+        let schema = json!({"properties": {"at": {"type": "string", "format": "date-time"}}});
+        let schema = ArgumentSchema::compile(&schema, false).unwrap();
+        let canonical = schema
+            .check(&json!({"at": "2026-03-02T10:00:00.000+01:00"}))
+            .unwrap();
+        assert_eq!(canonical["at"], "2026-03-02T09:00:00Z");
     }
 
     #[test]

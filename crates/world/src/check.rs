@@ -229,7 +229,7 @@ impl Check<'_> {
             let optional = [0.0, 0.3, 0.7, 1.0][attempt % 4];
             let mut arguments = sampler.arguments(tool, optional, &mut draws);
             if attempt % 4 == 3 {
-                estrange(tool, sampler, &mut arguments, &mut draws);
+                estrange(tool, sampler, &mut arguments, attempt / 4, &mut draws);
             }
             let arguments = Value::Object(arguments);
             let reply = session.call_as(tool.actor, &tool.name, &arguments);
@@ -426,9 +426,15 @@ impl Check<'_> {
 }
 
 /// Replaces one argument by a value that the state does not hold.
-fn estrange(tool: &Tool, sampler: &Sampler, arguments: &mut Map<String, Value>, draws: &mut Draws) {
+fn estrange(
+    tool: &Tool,
+    sampler: &Sampler,
+    arguments: &mut Map<String, Value>,
+    turn: usize,
+    draws: &mut Draws,
+) {
     let given: Vec<String> = arguments.keys().cloned().collect();
-    if let Some(name) = draws.pick(&given)
+    if let Some(name) = given.get(turn % given.len().max(1))
         && let Some(parameter) = tool
             .parameters()
             .iter()

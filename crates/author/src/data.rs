@@ -738,6 +738,12 @@ fn text(table: &TablePlan, column: &ColumnPlan, is_key: bool) -> ColumnData {
             ..ColumnData::default()
         };
     }
+    if let Some(example) = coded_example(column) {
+        return ColumnData {
+            like: Some(example),
+            ..ColumnData::default()
+        };
+    }
     if has(&[
         "number",
         "code",
@@ -771,6 +777,15 @@ fn text(table: &TablePlan, column: &ColumnPlan, is_key: bool) -> ColumnData {
             ..ColumnData::default()
         };
     }
+    let wordy = column
+        .schema
+        .get("examples")
+        .and_then(|examples| examples.get(0))
+        .and_then(Value::as_str)
+        .is_some_and(|example| example.split_whitespace().count() > 3);
+    if wordy {
+        return fake("sentence");
+    }
     if has(&[
         "type", "kind", "category", "genre", "group", "class", "source", "channel", "method",
         "level", "status", "state", "tier", "plan",
@@ -787,6 +802,14 @@ fn text(table: &TablePlan, column: &ColumnPlan, is_key: bool) -> ColumnData {
         };
     }
     fake("words")
+}
+
+/// An example that is a code rather than words: `4242`, `AB-1234`, `12:30`.
+fn coded_example(column: &ColumnPlan) -> Option<String> {
+    let example = column.schema.get("examples")?.get(0)?.as_str()?;
+    let digits = example.chars().filter(char::is_ascii_digit).count();
+    let plain = example.is_ascii() && !example.contains(' ') && !example.contains(':');
+    (plain && digits > 0 && example.len() <= 24).then(|| example.to_string())
 }
 
 /// An address made from the row's name, where there is one.

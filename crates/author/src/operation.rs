@@ -1,6 +1,6 @@
 //! What the shape of an operation says: where it points, and what it does there.
 
-use practicum_corpus::{Place, ToolSpec};
+use practicum_corpus::{HttpShape, Place, Segment, ToolSpec};
 
 use crate::entity::{Field, Shows, fields, shows};
 use crate::words::{singular_name, words};
@@ -72,7 +72,7 @@ impl<'a> Operation<'a> {
                         }
                     })
                     .collect();
-                let (path, tail) = read_path(&http.path)?;
+                let (path, tail) = read_path(http)?;
                 Ok(Self {
                     spec,
                     path,
@@ -232,55 +232,44 @@ fn verb_method(verb: &str) -> Option<Method> {
 }
 
 /// The nouns of a path template and the verb behind them.
-fn read_path(template: &str) -> Result<(Vec<Step>, Option<String>), String> {
+fn read_path(http: &HttpShape) -> Result<(Vec<Step>, Option<String>), String> {
     let mut steps: Vec<Step> = Vec::new();
     let mut tail: Option<String> = None;
-    let mut pieces: Vec<Piece> = Vec::new();
-    let template = template.split('?').next().unwrap_or(template);
-    for segment in template.split('/').filter(|segment| !segment.is_empty()) {
-        pieces.extend(pieces_of(segment)?);
-    }
-    // Versions and mounting points in front say nothing.
-    while let Some(Piece::Word(word)) = pieces.first() {
-        let version = word.strip_prefix('v').is_some_and(|rest| {
-            rest.starts_with(|first: char| first.is_ascii_digit()) && rest.len() < 12
-        });
-        let mount = [
-            "api", "rest", "apis", "service", "services", "public", "latest",
-        ]
-        .contains(&word.to_ascii_lowercase().as_str());
-        let number = word
-            .chars()
-            .all(|character| character.is_ascii_digit() || ".-".contains(character));
-        if !(version || mount || number) {
-            break;
-        }
-        pieces.remove(0);
-    }
-    for piece in pieces {
-        match piece {
-            Piece::Word(word) => {
-                if let Some(before) = tail.take() {
+    for segment in http.segments() {
+        match segment {
+            Segment::Noun(word) => {
+                if let Some(before) = &tail {
                     return Err(format!("the path goes on after the verb {before:?}"));
                 }
-                let singular = singular_name(&word);
-                let snake = words(&word).join("_");
-                if snake.is_empty() {
-                    return Err(format!("the path segment {word:?} has no word"));
+                let bare = word
+                    .strip_suffix(".json")
+                    .or_else(|| word.strip_suffix(".xml"))
+                    .unwrap_or(word);
+                if steps.is_empty() && is_mount(bare) {
+                    continue;
                 }
+                let snake = words(bare).join("_");
+                if snake.is_empty() || bare.contains(['(', ')', '$', '{', '}']) {
+                    return Err(format!(
+                        "the path segment {word:?} is neither a word nor a parameter"
+                    ));
+                }
+                let singular = singular_name(bare);
                 steps.push(Step {
                     plural: singular != snake,
                     noun: singular,
                     parameter: None,
                 });
             }
-            Piece::Verb(verb) => tail = Some(words(&verb).join("_")),
-            Piece::Parameter(name) => match steps.last_mut() {
+            Segment::Parameter(name) => match steps.last_mut() {
                 Some(step) if step.parameter.is_none() && tail.is_none() => {
-                    step.parameter = Some(name);
+                    step.parameter = Some(name.to_string());
                 }
                 _ => return Err("two parameters follow each other in the path".into()),
             },
+            // Part of a longer parameter: the rows above are the scope of the world.
+            Segment::Wildcard => {}
+            Segment::Verb(verb) => tail = Some(words(verb).join("_")),
         }
     }
     if steps.is_empty() {
@@ -289,42 +278,19 @@ fn read_path(template: &str) -> Result<(Vec<Step>, Option<String>), String> {
     Ok((steps, tail))
 }
 
-enum Piece {
-    Word(String),
-    Parameter(String),
-    Verb(String),
-}
-
-fn pieces_of(segment: &str) -> Result<Vec<Piece>, String> {
-    // `{id}:cancel`, `messages:batchDelete`
-    if let Some((before, verb)) = segment.rsplit_once(':')
-        && !verb.is_empty()
-        && !verb.contains(['{', '}'])
-    {
-        let mut pieces = if before.is_empty() {
-            Vec::new()
-        } else {
-            pieces_of(before)?
-        };
-        pieces.push(Piece::Verb(verb.to_string()));
-        return Ok(pieces);
-    }
-    let bare = segment
-        .strip_suffix(".json")
-        .or_else(|| segment.strip_suffix(".xml"))
-        .unwrap_or(segment);
-    match bare
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-    {
-        Some(name) if !name.contains(['{', '}']) => Ok(vec![Piece::Parameter(
-            name.trim_start_matches('+').to_string(),
-        )]),
-        _ if bare.contains(['{', '}', '(', ')', '$']) => Err(format!(
-            "the path segment {segment:?} is neither a word nor a parameter"
-        )),
-        _ => Ok(vec![Piece::Word(bare.to_string())]),
-    }
+/// Versions and mounting points in front of a path say nothing.
+fn is_mount(word: &str) -> bool {
+    let version = word.strip_prefix('v').is_some_and(|rest| {
+        rest.starts_with(|first: char| first.is_ascii_digit()) && rest.len() < 12
+    });
+    let mount = [
+        "api", "rest", "apis", "service", "services", "public", "latest",
+    ]
+    .contains(&word.to_ascii_lowercase().as_str());
+    let number = word
+        .chars()
+        .all(|character| character.is_ascii_digit() || ".-".contains(character));
+    version || mount || number
 }
 
 #[cfg(test)]
@@ -332,7 +298,12 @@ mod tests {
     use super::*;
 
     fn path(template: &str) -> String {
-        match read_path(template) {
+        let http = HttpShape {
+            method: "GET".into(),
+            path: template.into(),
+            places: std::collections::BTreeMap::new(),
+        };
+        match read_path(&http) {
             Err(message) => message,
             Ok((steps, tail)) => {
                 let steps: Vec<String> = steps
@@ -360,6 +331,10 @@ mod tests {
         assert_eq!(path("/api/v1/orders/{id}.json"), "order[id]");
         assert_eq!(path("/meetingTimes:suggest"), "meeting_time :suggest");
         assert_eq!(path("/orders/{id}/cancel"), "order[id] cancel");
+        assert_eq!(
+            path("/v1/{name=projects/*/zones/*}:stop"),
+            "project zone[name] :stop"
+        );
         assert_eq!(
             path("/x/{a}/{b}"),
             "two parameters follow each other in the path"

@@ -92,7 +92,6 @@ pub(crate) struct ToolPlan {
     pub(crate) operation: usize,
     pub(crate) class: Class,
     pub(crate) table: usize,
-    pub(crate) confidence: f64,
     /// Arguments that stand for columns of the table: name, column.
     pub(crate) keys: Vec<(String, usize)>,
     /// The row is found through a link table.

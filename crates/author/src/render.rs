@@ -248,9 +248,10 @@ impl Writer<'_> {
                 "string"
             })
         });
-        if column.references.is_some() {
-            schema.remove("maxLength");
-            schema.remove("format");
+        if column.references.is_some() || self.is_key(column) {
+            for keyword in ["maxLength", "format", "examples"] {
+                schema.remove(keyword);
+            }
         }
         if let Some(input) = self.operation.input(name)
             && let Some(description) = input
@@ -653,7 +654,9 @@ impl Writer<'_> {
         };
         for input in inputs {
             let name = &input.field.name;
-            if tool.keys.iter().any(|(key, _)| same(key, name)) {
+            // A body field that repeats a path parameter carries the suffix `_body`.
+            let bare = name.strip_suffix("_body").unwrap_or(name);
+            if tool.keys.iter().any(|(key, _)| same(key, bare)) {
                 used.push(name.clone());
                 continue;
             }

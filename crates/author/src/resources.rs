@@ -549,6 +549,12 @@ fn add(
 /// The fields that become columns: keys and references, what requests use, natural names, then the rest.
 fn choose(mut gathered: Vec<Gathered>, noun: &str) -> Vec<ColumnPlan> {
     gathered.retain(|own| own.used || !is_noise(&own.field.name));
+    if !gathered.iter().any(|own| own.shown) {
+        // Where the spec says nothing of replies, they show what requests set.
+        for own in &mut gathered {
+            own.shown = true;
+        }
+    }
     if gathered.len() > MAX_COLUMNS {
         gathered.sort_by_key(|own| (importance(own, noun), own.order));
         gathered.truncate(MAX_COLUMNS);
@@ -678,6 +684,15 @@ pub(crate) fn clean(schema: &Value, kind: Kind) -> Value {
         }
     }
     if kind == Kind::Text
+        && let Some(example) = schema
+            .get("examples")
+            .and_then(Value::as_array)
+            .and_then(|examples| examples.first())
+            .filter(|example| example.as_str().is_some_and(|text| text.len() <= 60))
+    {
+        cleaned.insert("examples".into(), Value::Array(vec![example.clone()]));
+    }
+    if kind == Kind::Text
         && let Some(length) = schema.get("maxLength").and_then(Value::as_u64)
         && (8..100_000).contains(&length)
     {
@@ -801,7 +816,6 @@ fn tool(
         operation: at,
         class: classified.class.clone(),
         table,
-        confidence: classified.confidence,
         keys,
         via,
     })
@@ -870,7 +884,6 @@ fn listed_through(
             .tables
             .iter()
             .position(|table| table.noun == link.below)?,
-        confidence: classified.confidence,
         keys: Vec::new(),
         via: Some(via_link(plan, links, &link.above, &link.below, parameter)?),
     })

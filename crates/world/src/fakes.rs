@@ -339,6 +339,59 @@ fn one<'a>(draws: &mut Draws, list: &[&'a str]) -> &'a str {
     draws.pick(list).copied().unwrap_or_default()
 }
 
+const SENTENCE_WHAT: &[&str] = &[
+    "The front door",
+    "The second copy",
+    "The blue folder",
+    "The last delivery",
+    "The main contact",
+    "The old address",
+    "The spare key",
+    "The signed form",
+    "The final version",
+    "The small parcel",
+    "The meeting room",
+    "The first draft",
+    "The window seat",
+    "The side entrance",
+    "The new number",
+    "The printed list",
+    "The short summary",
+    "The return label",
+    "The ground floor",
+    "The usual place",
+];
+const SENTENCE_DOES: &[&str] = &[
+    "is kept at the reception",
+    "was checked twice",
+    "is needed before noon",
+    "has to stay dry",
+    "was moved to the back office",
+    "is shared with the whole team",
+    "can wait until next week",
+    "should be confirmed by phone",
+    "is closed on Mondays",
+    "was agreed with the owner",
+    "comes with a small charge",
+    "must not be left outside",
+    "is easier to find by bus",
+    "was mentioned in the last call",
+    "needs a second look",
+    "is for internal use",
+    "will be ready in the afternoon",
+    "has two open questions",
+    "is covered by the warranty",
+    "goes to the neighbour if nobody is in",
+];
+
+fn sentence(draws: &mut Draws) -> String {
+    format!(
+        "{} {}.",
+        one(draws, SENTENCE_WHAT),
+        one(draws, SENTENCE_DOES)
+    )
+}
+
 /// A value of a kind; None for a kind that does not exist.
 pub(crate) fn text(kind: &str, draws: &mut Draws) -> Option<String> {
     use address::en::{StateName, StreetName, ZipCode};
@@ -374,12 +427,13 @@ pub(crate) fn text(kind: &str, draws: &mut Draws) -> Option<String> {
         "company" => company::en::CompanyName().fake_with_rng(draws.stream()),
         "job" => job::en::Title().fake_with_rng(draws.stream()),
         "word" => lorem::en::Word().fake_with_rng(draws.stream()),
-        "words" => {
-            let words: Vec<String> = lorem::en::Words(2..4).fake_with_rng(draws.stream());
-            words.join(" ")
-        }
-        "sentence" => lorem::en::Sentence(4..9).fake_with_rng(draws.stream()),
-        "paragraph" => lorem::en::Paragraph(2..4).fake_with_rng(draws.stream()),
+        "words" => format!(
+            "{} {}",
+            one(draws, PRODUCT_STYLE).to_lowercase(),
+            one(draws, TITLE_TAIL).to_lowercase()
+        ),
+        "sentence" => sentence(draws),
+        "paragraph" => format!("{} {}", sentence(draws), sentence(draws)),
         "title" => format!("{} {}", one(draws, TITLE_HEAD), one(draws, TITLE_TAIL)),
         "event_title" => format!("{} {}", one(draws, EVENT_WHAT), one(draws, EVENT_FORM)),
         "product" => {

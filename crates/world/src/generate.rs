@@ -181,6 +181,7 @@ fn check_column(column: &ColumnData, schema: &Schema) -> Result<(), String> {
         ("sequence", column.sequence.is_some()),
         ("uuid", column.uuid.is_some()),
         ("fake", column.fake.is_some()),
+        ("like", column.like.is_some()),
         ("choice", column.choice.is_some()),
         ("int", column.int.is_some()),
         ("real", column.real.is_some()),
@@ -583,46 +584,12 @@ impl Generator<'_> {
             ))
         } else if let Some(first) = column.sequence {
             Cell::Integer(first + context.number as i64)
-        } else if column.uuid.is_some() {
-            Cell::from(uuid(draws))
-        } else if let Some(fake) = &column.fake {
-            Cell::from(
-                fakes::text(fake, draws).ok_or_else(|| format!("fake = {fake:?} is not known"))?,
-            )
-        } else if let Some(choices) = &column.choice {
-            let at = match &column.weights {
-                Some(weights) => draws.weighted(weights),
-                None => draws.below(choices.len()),
-            };
-            Cell::from_json(choices.get(at).unwrap_or(&Value::Null))
-        } else if let Some([low, high]) = column.int {
-            let step = column.step.unwrap_or(1).max(1);
-            Cell::Integer(low + step * draws.between(0, (high - low) / step))
-        } else if let Some([low, high]) = column.real {
-            let places = i64::from(column.places.unwrap_or(2));
-            Cell::Real(crate::functions::round_half_even(
-                low + draws.unit() * (high - low),
-                places,
-            ))
-        } else if let Some(probability) = column.bool {
-            Cell::Integer(i64::from(draws.chance(probability)))
-        } else if let Some([from, to]) = column.date {
-            Cell::from(instant::format_date(
-                self.clock + 86_400 * draws.between(from, to),
-            ))
-        } else if let Some([from, to]) = column.datetime {
-            let day = self.clock - self.clock.rem_euclid(86_400) + 86_400 * draws.between(from, to);
-            // Waking hours, on a quarter of an hour.
-            Cell::from(instant::format(day + 900 * draws.between(28, 80)))
-        } else if let Some([from, to]) = column.time {
-            let quarter = draws.between(from * 4, (to * 4).min(95));
-            Cell::from(format!("{:02}:{:02}", quarter / 4, quarter % 4 * 15))
+        } else if let Some(cell) = plain_value(column, self.clock, draws) {
+            cell
         } else if let Some(reference) = &column.reference {
             self.reference(reference, column.via.as_deref(), context, draws, via, picks)?
         } else if let Some(template) = &column.template {
             Cell::from(fill_template(template, context)?)
-        } else if let Some(value) = &column.value {
-            Cell::from_json(value)
         } else if let Some(inner) = &column.list_of {
             let [low, high] = column.len.unwrap_or([0, 3]);
             let length = draws.between(i64::from(low), i64::from(high));
@@ -676,6 +643,72 @@ impl Generator<'_> {
         };
         Ok(rows[position % rows.len()][at.column].clone())
     }
+}
+
+/// A value of a generator that needs neither its row nor other tables; None for the others.
+pub(crate) fn plain_value(column: &ColumnData, clock: i64, draws: &mut Draws) -> Option<Cell> {
+    Some(if column.uuid.is_some() {
+        Cell::from(uuid(draws))
+    } else if let Some(fake) = &column.fake {
+        Cell::from(fakes::text(fake, draws)?)
+    } else if let Some(example) = &column.like {
+        Cell::from(like(example, draws))
+    } else if let Some(choices) = &column.choice {
+        let at = match &column.weights {
+            Some(weights) => draws.weighted(weights),
+            None => draws.below(choices.len()),
+        };
+        Cell::from_json(choices.get(at).unwrap_or(&Value::Null))
+    } else if let Some([low, high]) = column.int {
+        let step = column.step.unwrap_or(1).max(1);
+        Cell::Integer(low + step * draws.between(0, (high - low) / step))
+    } else if let Some([low, high]) = column.real {
+        let places = i64::from(column.places.unwrap_or(2));
+        Cell::Real(crate::functions::round_half_even(
+            low + draws.unit() * (high - low),
+            places,
+        ))
+    } else if let Some(probability) = column.bool {
+        Cell::Integer(i64::from(draws.chance(probability)))
+    } else if let Some([from, to]) = column.date {
+        Cell::from(instant::format_date(
+            clock + 86_400 * draws.between(from, to),
+        ))
+    } else if let Some([from, to]) = column.datetime {
+        let day = clock - clock.rem_euclid(86_400) + 86_400 * draws.between(from, to);
+        // Waking hours, on a quarter of an hour.
+        Cell::from(instant::format(day + 900 * draws.between(28, 80)))
+    } else if let Some([from, to]) = column.time {
+        let quarter = draws.between(from * 4, (to * 4).min(95));
+        Cell::from(format!("{:02}:{:02}", quarter / 4, quarter % 4 * 15))
+    } else if let Some(value) = &column.value {
+        Cell::from_json(value)
+    } else {
+        return None;
+    })
+}
+
+/// Text of the same make: digits for digits, letters for letters; the first letters stay.
+fn like(example: &str, draws: &mut Draws) -> String {
+    let mut in_prefix = true;
+    example
+        .chars()
+        .map(|character| {
+            if character.is_ascii_digit() {
+                in_prefix = false;
+                char::from(b'0' + draws.below(10) as u8)
+            } else if character.is_ascii_alphabetic() && !in_prefix {
+                let base = if character.is_ascii_uppercase() {
+                    b'A'
+                } else {
+                    b'a'
+                };
+                char::from(base + draws.below(26) as u8)
+            } else {
+                character
+            }
+        })
+        .collect()
 }
 
 struct RowContext<'a> {

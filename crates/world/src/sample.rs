@@ -7,11 +7,13 @@ use serde_json::{Map, Value};
 use crate::arguments::{Parameter, schema_type};
 use crate::cell::{Cell, Row};
 use crate::fakes;
+use crate::generate;
 use crate::instant;
 use crate::program::Tool;
 use crate::rng::Draws;
+use crate::session::Session;
 use crate::sql::{ColumnRef, Schema};
-use crate::state::{State, StateError};
+use crate::state::{State, StateError, all_rows_query};
 use crate::world::World;
 
 /// Samples arguments for the tools of a world from the rows of a state. Arguments of one call are
@@ -36,17 +38,56 @@ impl Sampler {
         Ok(Self { world, rows })
     }
 
-    /// The rows of a table.
-    pub fn rows(&self, table: usize) -> &[Row] {
-        &self.rows[table]
+    /// Reads the rows that a session has now.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn of_session(session: &mut Session) -> Result<Self, StateError> {
+        let world = session.world().clone();
+        let rows = (0..world.schema().tables.len())
+            .map(|table| {
+                let text = all_rows_query(&world.schema().tables[table]);
+                session.query(&text, &[])
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { world, rows })
+    }
+
+    /// The world.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The rows of all tables.
+    pub fn rows(&self) -> &[Vec<Row>] {
+        &self.rows
     }
 
     /// Arguments for a call: all required ones, others with this probability.
     pub fn arguments(&self, tool: &Tool, optional: f64, draws: &mut Draws) -> Map<String, Value> {
+        self.arguments_about(tool, optional, &[], draws)
+    }
+
+    /// The same, about given rows where the tool's statements allow it: table and key.
+    pub fn arguments_about(
+        &self,
+        tool: &Tool,
+        optional: f64,
+        about: &[(usize, Cell)],
+        draws: &mut Draws,
+    ) -> Map<String, Value> {
         let mut pivots = Pivots {
             sampler: self,
             rows: BTreeMap::new(),
+            keys: BTreeMap::new(),
         };
+        for (table, key) in about {
+            if let [column] = self.world.schema().tables[*table].key[..]
+                && let Some(row) = self.rows[*table].iter().position(|row| row[column] == *key)
+            {
+                pivots.rows.insert(*table, row);
+            }
+        }
         let mut arguments = Map::new();
         for parameter in tool.parameters() {
             if !parameter.required && !draws.chance(optional) {
@@ -64,6 +105,7 @@ impl Sampler {
                 arguments.insert(parameter.name.clone(), value);
             }
         }
+        order_spans(&mut arguments);
         arguments
     }
 
@@ -109,6 +151,7 @@ impl Sampler {
                         let mut own = Pivots {
                             sampler: self,
                             rows: pivots.rows.clone(),
+                            keys: BTreeMap::new(),
                         };
                         let path = format!("{path}[]");
                         self.value(tool, &path, items, &mut own, draws, depth + 1)
@@ -138,14 +181,61 @@ impl Sampler {
             }
             _ => {
                 if let Some(column) = self.stands_for(tool, path)
-                    && let Some(cell) = pivots.cell(column, draws)
+                    && let Some(cell) = pivots.cell(column, path, draws)
                     && !cell.is_null()
                 {
                     return Some(as_type(&cell, schema));
                 }
-                Some(fresh(schema, path, draws))
+                let made = self.made_for(tool, path, schema, draws);
+                Some(made.unwrap_or_else(|| fresh(schema, path, draws)))
             }
         }
+    }
+
+    /// A new value of the make that the data generator gives the column into which it is stored.
+    fn made_for(
+        &self,
+        tool: &Tool,
+        path: &str,
+        schema: &Value,
+        draws: &mut Draws,
+    ) -> Option<Value> {
+        let column = tool
+            .flow
+            .stores
+            .iter()
+            .find(|store| store.origins.argument.as_deref() == Some(path))?
+            .column;
+        let own = self.world.schema();
+        let table = &own.tables[column.table].name;
+        let data = self
+            .world
+            .data()
+            .table
+            .iter()
+            .find(|data| data.name == *table)?;
+        let generator = data.columns.get(&own.get(column).name)?;
+        let clock = self.world.0.clock;
+        let cell = generate::plain_value(generator, clock, draws)?;
+        let value = as_type(&cell, schema);
+        let fits = match (schema_type(schema), &value) {
+            (Some("string"), Value::String(text)) => schema
+                .get("maxLength")
+                .and_then(Value::as_u64)
+                .is_none_or(|most| text.chars().count() as u64 <= most),
+            (Some("integer" | "number"), Value::Number(number)) => {
+                let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+                let number = number.as_f64().unwrap_or(0.0);
+                bound("minimum").is_none_or(|low| number >= low)
+                    && bound("maximum").is_none_or(|high| number <= high)
+            }
+            (Some("boolean"), Value::Bool(_)) => true,
+            _ => false,
+        };
+        fits.then(|| match value {
+            Value::String(text) => Value::from(text.trim_end_matches('.')),
+            other => other,
+        })
     }
 
     /// The column whose existing values fit an argument: one that it is compared with, or the key that
@@ -183,13 +273,23 @@ fn is_key(schema: &Schema, at: ColumnRef) -> bool {
 struct Pivots<'a> {
     sampler: &'a Sampler,
     rows: BTreeMap<usize, usize>,
+    /// The argument that picked a key already.
+    keys: BTreeMap<ColumnRef, String>,
 }
 
 impl Pivots<'_> {
-    fn cell(&mut self, at: ColumnRef, draws: &mut Draws) -> Option<Cell> {
+    fn cell(&mut self, at: ColumnRef, path: &str, draws: &mut Draws) -> Option<Cell> {
         let rows = &self.sampler.rows[at.table];
         if rows.is_empty() {
             return None;
+        }
+        if is_key(self.sampler.world.schema(), at) {
+            let taken = self.keys.entry(at).or_insert_with(|| path.to_string());
+            if taken != path {
+                // Two arguments that pick from one table pick two rows: sender and receiver.
+                let row = draws.below(rows.len());
+                return Some(rows[row][at.column].clone());
+            }
         }
         let row = match self.rows.get(&at.table) {
             Some(row) => *row,
@@ -245,6 +345,40 @@ impl Pivots<'_> {
             }
         }
         None
+    }
+}
+
+/// The end of a span does not come before its start.
+fn order_spans(arguments: &mut Map<String, Value>) {
+    let pairs = [
+        ("start", "end"),
+        ("from", "to"),
+        ("from", "until"),
+        ("checkin", "checkout"),
+        ("arrival", "departure"),
+        ("begin", "end"),
+        ("min", "max"),
+        ("after", "before"),
+    ];
+    let bare = |name: &str| name.to_ascii_lowercase().replace('_', "");
+    let names: Vec<String> = arguments.keys().cloned().collect();
+    for first in &names {
+        for second in &names {
+            let (a, b) = (bare(first), bare(second));
+            let matched = pairs
+                .iter()
+                .any(|(from, to)| a.contains(from) && a.replacen(from, to, 1) == b);
+            let backwards = match (&arguments[first], &arguments[second]) {
+                (Value::String(a), Value::String(b)) => a > b,
+                (Value::Number(a), Value::Number(b)) => a.as_f64() > b.as_f64(),
+                _ => false,
+            };
+            if matched && backwards {
+                let (a, b) = (arguments[first].clone(), arguments[second].clone());
+                arguments.insert(first.clone(), b);
+                arguments.insert(second.clone(), a);
+            }
+        }
     }
 }
 
@@ -340,10 +474,30 @@ fn fresh_text(schema: &Value, name: &str, draws: &mut Draws) -> String {
                 "last_name"
             } else if lower.ends_with("title") || lower.ends_with("name") {
                 "title"
+            } else if [
+                "description",
+                "note",
+                "comment",
+                "message",
+                "body",
+                "text",
+                "reason",
+                "detail",
+                "summary",
+                "instruction",
+                "content",
+            ]
+            .iter()
+            .any(|part| lower.contains(part))
+            {
+                "sentence"
             } else {
                 "words"
             };
-            fakes::text(kind, draws).unwrap_or_default()
+            fakes::text(kind, draws)
+                .unwrap_or_default()
+                .trim_end_matches('.')
+                .to_string()
         }
     };
     let most = schema

@@ -12,7 +12,7 @@ use crate::functions::Cells;
 use crate::generate::{self, GenerateError};
 use crate::live::{Live, row_of};
 use crate::session::Session;
-use crate::sql::{TableKind, quoted};
+use crate::sql::{Table, TableKind, quoted};
 use crate::world::{Inner, World};
 
 /// Which initial state of a world: what a task names.
@@ -172,6 +172,25 @@ fn add_row(
     Ok(())
 }
 
+/// A query for all rows of a table, in the order in which SQLite holds them.
+pub(crate) fn all_rows_query(table: &Table) -> String {
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| quoted(&column.name))
+        .collect();
+    let order = if table.without_rowid || table.kind != TableKind::Table {
+        ""
+    } else {
+        " ORDER BY rowid"
+    };
+    format!(
+        "SELECT {} FROM {}{order}",
+        columns.join(", "),
+        quoted(&table.name)
+    )
+}
+
 impl State {
     /// The world.
     pub fn world(&self) -> &World {
@@ -211,25 +230,7 @@ impl State {
     /// # Errors
     /// When SQLite fails.
     pub fn rows(&self, table: usize) -> Result<Vec<Row>, StateError> {
-        let definition = &self.0.world.0.schema.tables[table];
-        let columns: Vec<String> = definition
-            .columns
-            .iter()
-            .map(|column| quoted(&column.name))
-            .collect();
-        let order = if definition.without_rowid || definition.kind != TableKind::Table {
-            ""
-        } else {
-            " ORDER BY rowid"
-        };
-        self.query(
-            &format!(
-                "SELECT {} FROM {}{order}",
-                columns.join(", "),
-                quoted(&definition.name)
-            ),
-            &[],
-        )
+        self.query(&all_rows_query(&self.0.world.0.schema.tables[table]), &[])
     }
 
     /// A hash over all rows of all tables.

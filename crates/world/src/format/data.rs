@@ -75,6 +75,9 @@ pub struct ColumnData {
     /// A value of this kind: `full_name`, `city`, `company`... (the book lists them all).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fake: Option<String>,
+    /// Text of the make of this example: its digits and letters are drawn anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
     /// One of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choice: Option<Vec<Value>>,

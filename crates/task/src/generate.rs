@@ -1,0 +1,356 @@
+//! Generates tasks for a world: coverage first, each proven before it ships.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use practicum_world::{Draws, Sampler, State, StateError, StateSpec, TableKind, World};
+use serde::{Deserialize, Serialize};
+
+use crate::atlas::Atlas;
+use crate::builder::Dropped;
+use crate::goals::Ground;
+use crate::mutate::Mutator;
+use crate::prove::{Tally, prove};
+use crate::task::{Kind, Task};
+
+/// How many tasks, of which kinds, on which states.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Tasks wanted for each world.
+    pub per_world: usize,
+    /// Shares of the kinds; they need not sum to one.
+    pub kinds: BTreeMap<Kind, f64>,
+    /// Most changes of a chain.
+    pub chain_length: usize,
+    /// Size of the generated states.
+    pub size: String,
+    /// Number of states for each world.
+    pub states: usize,
+    /// Tries for each wanted task before giving up.
+    pub tries: usize,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            per_world: 60,
+            kinds: BTreeMap::from([
+                (Kind::Write, 0.4),
+                (Kind::Chain, 0.15),
+                (Kind::Lookup, 0.2),
+                (Kind::Count, 0.1),
+                (Kind::Declined, 0.08),
+                (Kind::Impossible, 0.07),
+            ]),
+            chain_length: 3,
+            size: "medium".into(),
+            states: 3,
+            tries: 12,
+            seed: 1,
+        }
+    }
+}
+
+/// What became of the tries for one world, or for many together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Goals that were tried.
+    pub tried: usize,
+    /// Tasks that were proven.
+    pub proven: usize,
+    /// Tasks by kind.
+    pub kinds: BTreeMap<String, usize>,
+    /// Goals that were dropped, by reason.
+    pub rejected: BTreeMap<String, usize>,
+    /// Gating mutants killed and survived, of all tasks whose gold passed, before any was dropped.
+    pub killed_before: usize,
+    /// See `killed_before`.
+    pub survived_before: usize,
+    /// Acceptance variants that passed and failed, before any task was dropped.
+    pub accepted_before: usize,
+    /// See `accepted_before`.
+    pub refused_before: usize,
+    /// Which mutants survived and which variants were refused, by name, before any task was dropped.
+    pub failures_before: BTreeMap<String, usize>,
+    /// Mutants killed of the tasks that ship.
+    pub killed: usize,
+    /// Mutants that never gate: killed, and not, of the tasks that ship.
+    pub beyond_killed: usize,
+    /// See `beyond_killed`.
+    pub beyond_survived: usize,
+    /// Acceptance variants of the tasks that ship.
+    pub accepted: usize,
+    /// Tools that appear in some gold.
+    pub tools_used: usize,
+    /// The agent's tools.
+    pub tools: usize,
+}
+
+impl Report {
+    /// Adds another world's.
+    pub fn add(&mut self, other: &Self) {
+        self.tried += other.tried;
+        self.proven += other.proven;
+        for (name, count) in &other.kinds {
+            *self.kinds.entry(name.clone()).or_default() += count;
+        }
+        for (name, count) in &other.rejected {
+            *self.rejected.entry(name.clone()).or_default() += count;
+        }
+        self.killed_before += other.killed_before;
+        self.survived_before += other.survived_before;
+        self.accepted_before += other.accepted_before;
+        self.refused_before += other.refused_before;
+        for (name, count) in &other.failures_before {
+            *self.failures_before.entry(name.clone()).or_default() += count;
+        }
+        self.killed += other.killed;
+        self.beyond_killed += other.beyond_killed;
+        self.beyond_survived += other.beyond_survived;
+        self.accepted += other.accepted;
+        self.tools_used += other.tools_used;
+        self.tools += other.tools;
+    }
+
+    /// Share of gating mutants that were killed before any task was dropped.
+    pub fn kill_rate_before(&self) -> f64 {
+        share(self.killed_before, self.survived_before)
+    }
+
+    /// Share of acceptance variants that passed before any task was dropped.
+    pub fn acceptance_rate_before(&self) -> f64 {
+        share(self.accepted_before, self.refused_before)
+    }
+
+    /// Share of the mutants that never gate that were killed.
+    pub fn beyond_kill_rate(&self) -> f64 {
+        share(self.beyond_killed, self.beyond_survived)
+    }
+}
+
+fn share(yes: usize, no: usize) -> f64 {
+    if yes + no == 0 {
+        1.0
+    } else {
+        yes as f64 / (yes + no) as f64
+    }
+}
+
+/// Generates and proves tasks for a world.
+///
+/// # Errors
+/// When a state cannot be made or SQLite fails.
+pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report), StateError> {
+    let atlas = Atlas::new(world);
+    let mut run = Run {
+        world,
+        options,
+        tasks: Vec::new(),
+        report: Report {
+            tools: world.tools_of(practicum_world::Actor::Agent).count(),
+            ..Report::default()
+        },
+        used: BTreeMap::new(),
+        seen: BTreeSet::new(),
+        tally: Tally::default(),
+    };
+    let states = options.states.max(1);
+    let mut grounds: Vec<(State, Sampler)> = Vec::new();
+    for number in 0..states {
+        let state = world.state(&StateSpec::generated(
+            &options.size,
+            options.seed.wrapping_add(number as u64),
+        ))?;
+        let sampler = Sampler::new(&state)?;
+        grounds.push((state, sampler));
+    }
+    let mut draws = Draws::new(options.seed, &["tasks", world.name()]);
+    let most = options.per_world * options.tries;
+    let mut number = 0;
+    while run.tasks.len() < options.per_world && number < most {
+        let (state, sampler) = &grounds[number % grounds.len()];
+        let ground = Ground {
+            atlas: &atlas,
+            state,
+            sampler,
+            seed: options
+                .seed
+                .wrapping_mul(1_000_003)
+                .wrapping_add(number as u64),
+        };
+        run.one(&ground, &mut draws)?;
+        number += 1;
+    }
+    run.report.tried = number;
+    run.report.proven = run.tasks.len();
+    run.report.killed_before = run.tally.killed;
+    run.report.survived_before = run.tally.survived;
+    run.report.accepted_before = run.tally.passed;
+    run.report.refused_before = run.tally.refused;
+    run.report.failures_before = run.tally.names.clone();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    for task in &run.tasks {
+        *run.report
+            .kinds
+            .entry(task.kind.name().to_string())
+            .or_default() += 1;
+        run.report.killed += task.proof.killed;
+        run.report.accepted += task.proof.accepted;
+        run.report.beyond_killed += task.proof.beyond_killed;
+        run.report.beyond_survived += task.proof.beyond_survived;
+        used.extend(task.gold.iter().map(|call| call.tool.as_str()));
+    }
+    run.report.tools_used = used.len();
+    Ok((run.tasks, run.report))
+}
+
+struct Run<'a> {
+    world: &'a World,
+    options: &'a Options,
+    tasks: Vec<Task>,
+    report: Report,
+    /// How often each tool, or table, was the aim of a goal that was tried.
+    used: BTreeMap<(Kind, usize), usize>,
+    seen: BTreeSet<[u8; 32]>,
+    tally: Tally,
+}
+
+impl Run<'_> {
+    fn one(&mut self, ground: &Ground<'_>, draws: &mut Draws) -> Result<(), StateError> {
+        let kind = self.kind(ground.atlas, draws);
+        let Some(aim) = self.aim(ground.atlas, kind, draws) else {
+            self.drop_goal(Dropped::NotHere);
+            return Ok(());
+        };
+        *self.used.entry((kind, aim)).or_default() += 1;
+        let made = match kind {
+            Kind::Write => ground.write(aim, draws)?,
+            Kind::Chain => {
+                let most = self.options.chain_length.max(2) as i64;
+                let length = draws.between(2, most) as usize;
+                ground.chain(aim, length, draws)?
+            }
+            Kind::Lookup => ground.lookup(aim, draws)?,
+            Kind::Count => ground.count(aim, draws)?,
+            Kind::Declined => ground.declined(aim, draws)?,
+            Kind::Impossible => ground.impossible(aim, draws)?,
+        };
+        let mut task = match made {
+            Ok(task) => task,
+            Err(dropped) => {
+                self.drop_goal(dropped);
+                return Ok(());
+            }
+        };
+        let print = fingerprint(&task);
+        if self.seen.contains(&print) {
+            self.drop_goal(Dropped::Duplicate);
+            return Ok(());
+        }
+        let mutator = Mutator {
+            atlas: ground.atlas,
+            sampler: ground.sampler,
+            rows: ground.sampler.rows(),
+        };
+        let mut session = ground.state.session(task.seed)?;
+        match prove(&mut task, &mut session, &mutator, &mut self.tally, draws)? {
+            Ok(()) => {
+                self.seen.insert(print);
+                task.id = format!("{}-{:05}", self.world.name(), self.tasks.len());
+                self.tasks.push(task);
+            }
+            Err(dropped) => self.drop_goal(dropped),
+        }
+        Ok(())
+    }
+
+    fn drop_goal(&mut self, dropped: Dropped) {
+        *self
+            .report
+            .rejected
+            .entry(dropped.name().to_string())
+            .or_default() += 1;
+    }
+
+    /// The kind that is furthest behind its share, among those that the world can carry.
+    fn kind(&self, atlas: &Atlas, draws: &mut Draws) -> Kind {
+        let mut kinds: Vec<Kind> = Vec::new();
+        let mut weights: Vec<f64> = Vec::new();
+        for (kind, share) in &self.options.kinds {
+            let possible = match kind {
+                Kind::Declined => !self.world.rules().is_empty(),
+                _ => true,
+            };
+            let tried: usize = self
+                .used
+                .iter()
+                .filter(|((own, _), _)| own == kind)
+                .map(|(_, count)| count)
+                .sum();
+            let made = self.tasks.iter().filter(|task| task.kind == *kind).count();
+            // What never works here is tried ever less.
+            let hopeless = tried > 40 && made == 0;
+            if possible && !hopeless && *share > 0.0 && !atlas.writes.is_empty() {
+                kinds.push(*kind);
+                weights.push(*share);
+            }
+        }
+        kinds
+            .get(draws.weighted(&weights))
+            .copied()
+            .unwrap_or(Kind::Lookup)
+    }
+
+    /// The least used tool, or table, that a goal of the kind can aim at.
+    fn aim(&self, atlas: &Atlas, kind: Kind, draws: &mut Draws) -> Option<usize> {
+        let mut aims: Vec<usize> = match kind {
+            Kind::Lookup | Kind::Count => (0..atlas.readers.len())
+                .filter(|table| {
+                    !atlas.readers[*table].is_empty()
+                        && atlas.schema().tables[*table].kind == TableKind::Table
+                })
+                .collect(),
+            _ => atlas.writes.clone(),
+        };
+        draws.shuffle(&mut aims);
+        aims.into_iter()
+            .min_by_key(|aim| self.used.get(&(kind, *aim)).copied().unwrap_or(0))
+    }
+}
+
+/// Two tasks with the same calls on the same state, that end alike, are one.
+fn fingerprint(task: &Task) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(task.kind.name().as_bytes());
+    hasher.update(&task.state.seed.to_le_bytes());
+    for call in &task.gold {
+        hasher.update(call.tool.as_bytes());
+        let minted: Vec<&str> = call
+            .determined
+            .iter()
+            .filter(|determined| {
+                matches!(
+                    determined.by,
+                    crate::task::Reason::Shown { minted: true, .. }
+                )
+            })
+            .map(|determined| determined.argument.as_str())
+            .collect();
+        for (name, value) in &call.arguments {
+            hasher.update(name.as_bytes());
+            if !minted.contains(&name.as_str()) {
+                hasher.update(value.to_string().as_bytes());
+            }
+        }
+    }
+    for fact in &task.expectation.facts {
+        hasher.update(fact.about.as_bytes());
+    }
+    for slot in &task.slots {
+        hasher.update(slot.about.as_bytes());
+        hasher.update(slot.value.to_string().as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}

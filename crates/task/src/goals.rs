@@ -1,0 +1,847 @@
+//! Goals of each kind, from what the tools can do to what a user might want.
+
+use practicum_world::{
+    AcceptedEnd, Cell, ColumnRef, Diff, Draws, Expectation, Fact, FactKind, Outcome, Role, Row,
+    Sampler, State, StateError, Support, TextCell, TextRule, Tool, as_type,
+};
+use serde_json::{Map, Value};
+
+use crate::accept::plain;
+use crate::atlas::{Atlas, Reader};
+use crate::builder::{Builder, Dropped, is_internal};
+use crate::handle::{Handle, name_row, same};
+use crate::intent;
+use crate::task::{Determined, GoldCall, Kind, Proof, Reason, Task};
+use crate::words::{column_words, nouns};
+
+/// Other values of a column that a fact keeps, to recognise spraying.
+const MOST_OTHERS: usize = 60;
+
+/// What goals of one state are made from.
+pub(crate) struct Ground<'a> {
+    pub(crate) atlas: &'a Atlas,
+    pub(crate) state: &'a State,
+    pub(crate) sampler: &'a Sampler,
+    pub(crate) seed: u64,
+}
+
+type Made = Result<Result<Task, Dropped>, StateError>;
+
+macro_rules! attempt {
+    ($step:expr) => {
+        match $step {
+            Ok(value) => value,
+            Err(dropped) => return Ok(Err(dropped)),
+        }
+    };
+}
+
+impl Ground<'_> {
+    fn rows(&self) -> &[Vec<Row>] {
+        self.sampler.rows()
+    }
+
+    fn builder(&self) -> Result<Builder<'_>, StateError> {
+        Builder::new(self.atlas, self.state, self.rows(), self.seed)
+    }
+
+    /// One change by a tool.
+    pub(crate) fn write(&self, tool: usize, draws: &mut Draws) -> Made {
+        let mut builder = self.builder()?;
+        let arguments = wanted(self.sampler, self.atlas.tool(tool), &[], draws);
+        attempt!(builder.write(tool, &arguments, draws));
+        self.finish_writes(builder, Kind::Write, draws)
+    }
+
+    /// Several changes: each later one about what an earlier one made or changed, where it can be.
+    pub(crate) fn chain(&self, first: usize, length: usize, draws: &mut Draws) -> Made {
+        let mut builder = self.builder()?;
+        let arguments = wanted(self.sampler, self.atlas.tool(first), &[], draws);
+        attempt!(builder.write(first, &arguments, draws));
+        for _ in 1..length {
+            let now = Sampler::of_session(&mut builder.session)?;
+            let about: Vec<(usize, Cell)> = match builder.last_made() {
+                Some(made) => vec![made],
+                None => builder
+                    .wishes
+                    .iter()
+                    .flat_map(|wish| &wish.picks)
+                    .map(|(_, handle)| (handle.table, handle.key.clone()))
+                    .collect(),
+            };
+            let fitting: Vec<usize> = self
+                .atlas
+                .writes
+                .iter()
+                .copied()
+                .filter(|tool| {
+                    let tool = self.atlas.tool(*tool);
+                    tool.parameters().iter().any(|parameter| {
+                        self.atlas
+                            .picked_table(tool, &parameter.name)
+                            .is_some_and(|table| about.iter().any(|(own, _)| *own == table))
+                    })
+                })
+                .collect();
+            let Some(next) = draws.pick(&fitting) else {
+                return Ok(Err(Dropped::NotHere));
+            };
+            let arguments = wanted(&now, self.atlas.tool(*next), &about, draws);
+            attempt!(builder.write(*next, &arguments, draws));
+            if !is_sensible(&builder) {
+                return Ok(Err(Dropped::NotHere));
+            }
+        }
+        self.finish_writes(builder, Kind::Chain, draws)
+    }
+
+    fn finish_writes(&self, mut builder: Builder<'_>, kind: Kind, draws: &mut Draws) -> Made {
+        let diff = builder.session.diff()?;
+        if diff.relevant(&self.atlas.world).next().is_none() {
+            return Ok(Err(Dropped::Refused));
+        }
+        // A chain whose last change takes back the first is two requests for nothing.
+        let texts = self.text_rules(&diff, &builder);
+        let intent = intent::request(&builder, draws);
+        let expectation = Expectation {
+            outcome: Outcome::Done,
+            reason: None,
+            ends: vec![AcceptedEnd { diff, texts }],
+            facts: Vec::new(),
+        };
+        Ok(self.task(
+            builder,
+            kind,
+            intent,
+            "That is done.".into(),
+            expectation,
+            Vec::new(),
+        ))
+    }
+
+    /// Free text that the user dictated is compared to the letter.
+    fn text_rules(&self, diff: &Diff, builder: &Builder<'_>) -> Vec<TextCell> {
+        let schema = self.atlas.schema();
+        let mut rules = Vec::new();
+        for (position, change) in diff.changes.iter().enumerate() {
+            let (Some(table), Some(after)) = (schema.table(&change.table), &change.after) else {
+                continue;
+            };
+            for (column, cell) in after.iter().enumerate() {
+                let at = ColumnRef { table, column };
+                let dictated = builder.slots.iter().any(|slot| slot.value == *cell);
+                if self.atlas.world.role(at) == Role::Text && dictated {
+                    rules.push(TextCell {
+                        change: position,
+                        column: schema.get(at).name.clone(),
+                        rule: TextRule::Exact,
+                    });
+                }
+            }
+        }
+        rules
+    }
+
+    fn task(
+        &self,
+        builder: Builder<'_>,
+        kind: Kind,
+        intent: String,
+        answer: String,
+        expectation: Expectation,
+        temptation: Vec<GoldCall>,
+    ) -> Result<Task, Dropped> {
+        if !intent::check(
+            &intent,
+            &builder.slots,
+            &builder.calls,
+            self.atlas.world.tools(),
+        ) {
+            return Err(Dropped::Intent);
+        }
+        Ok(Task {
+            id: String::new(),
+            world: self.atlas.world.name().to_string(),
+            world_digest: self.atlas.world.digest().to_string(),
+            kind,
+            state: self.state.spec().clone(),
+            seed: self.seed,
+            intent,
+            slots: builder.slots,
+            gold: builder.calls,
+            temptation,
+            answer,
+            expectation,
+            proof: Proof::default(),
+        })
+    }
+
+    /// A question about one column of one row.
+    pub(crate) fn lookup(&self, table: usize, draws: &mut Draws) -> Made {
+        let Some(key) = self.atlas.key(table) else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        let Some(row) = draws.pick(&self.rows()[table]) else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        let Some(handle) = name_row(self.atlas, self.rows(), table, &row[key.column], draws) else {
+            return Ok(Err(Dropped::NoHandle));
+        };
+        let asked: Vec<ColumnRef> = (0..row.len())
+            .map(|column| ColumnRef { table, column })
+            .filter(|at| self.can_be_asked(*at, row, &handle))
+            .collect();
+        let Some(asked) = draws.pick(&asked).copied() else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        let mut builder = self.builder()?;
+        let shown = attempt!(builder.find(&handle, draws));
+        if !self.is_shown(&builder, asked, &handle) {
+            attempt!(self.get(&mut builder, asked, &handle, &shown));
+        }
+        let value = row[asked.column].clone();
+        let kind = self.atlas.value_kind(asked, &value);
+        let mut others: Vec<Cell> = Vec::new();
+        for other in &self.rows()[table] {
+            let other = &other[asked.column];
+            if !other.is_null() && !same(other, &value) && !others.contains(other) {
+                others.push(other.clone());
+            }
+        }
+        others.truncate(MOST_OTHERS);
+        let fact = self.fact(
+            asked,
+            &value,
+            kind,
+            vec![(table, handle.key.clone())],
+            others,
+        );
+        let thing = intent::handle_phrase(&builder, &handle, None, draws);
+        let what = column_words(self.atlas.schema(), asked);
+        let phrase = match draws.below(3) {
+            0 => format!("what is the {what} of {thing}"),
+            1 => format!("which {what} does {thing} have"),
+            _ => format!("what {what} is noted for {thing}"),
+        };
+        let intent = intent::question(&phrase, draws);
+        let answer = format!(
+            "The {what} is {}.",
+            plain(&value, kind).trim_end_matches('.')
+        );
+        Ok(self.question_task(builder, Kind::Lookup, intent, answer, fact))
+    }
+
+    fn question_task(
+        &self,
+        builder: Builder<'_>,
+        kind: Kind,
+        intent: String,
+        answer: String,
+        fact: Fact,
+    ) -> Result<Task, Dropped> {
+        // The question must not hold its own answer.
+        let said = practicum_world::Answer::new(&intent);
+        if said.mentions(&fact.value, fact.kind) {
+            return Err(Dropped::Intent);
+        }
+        let expectation = Expectation {
+            outcome: Outcome::Done,
+            reason: None,
+            ends: vec![AcceptedEnd::default()],
+            facts: vec![fact],
+        };
+        self.task(builder, kind, intent, answer, expectation, Vec::new())
+    }
+
+    fn fact(
+        &self,
+        at: ColumnRef,
+        value: &Cell,
+        kind: FactKind,
+        rows: Vec<(usize, Cell)>,
+        others: Vec<Cell>,
+    ) -> Fact {
+        let schema = self.atlas.schema();
+        Fact {
+            value: value.clone(),
+            kind,
+            about: schema.name(at),
+            support: rows
+                .into_iter()
+                .map(|(table, key)| Support {
+                    table: schema.tables[table].name.clone(),
+                    key: vec![key],
+                    columns: if table == at.table {
+                        vec![schema.get(at).name.clone()]
+                    } else {
+                        Vec::new()
+                    },
+                })
+                .collect(),
+            others,
+        }
+    }
+
+    fn can_be_asked(&self, at: ColumnRef, row: &Row, handle: &Handle) -> bool {
+        let column = self.atlas.schema().get(at);
+        let boolean = column
+            .choices
+            .as_deref()
+            .is_some_and(|choices| choices == [Cell::Integer(0), Cell::Integer(1)]);
+        let value = &row[at.column];
+        let short = value
+            .as_text()
+            .is_none_or(|text| text.chars().count() <= 60 && !text.trim().is_empty());
+        self.atlas.is_natural(at)
+            && !boolean
+            && !value.is_null()
+            && short
+            && !handle.facts.iter().any(|(fact, _)| *fact == at)
+            && self.atlas.readers[at.table]
+                .iter()
+                .any(|reader| reader.shows_column(at.column).is_some())
+    }
+
+    /// True when a reply of gold shows the column of the row already.
+    fn is_shown(&self, builder: &Builder<'_>, at: ColumnRef, handle: &Handle) -> bool {
+        builder.calls.iter().any(|call| {
+            self.atlas.readers[at.table].iter().any(|reader| {
+                self.atlas.tool(reader.tool).name == call.tool
+                    && reader.shows_column(at.column).is_some()
+            })
+        }) && builder
+            .session
+            .has_observed(at.table, std::slice::from_ref(&handle.key), |tool| {
+                tool.flow
+                    .results
+                    .iter()
+                    .any(|field| field.origins.column == Some(at))
+            })
+    }
+
+    /// Gets the row by its id from a tool that shows the column.
+    fn get(
+        &self,
+        builder: &mut Builder<'_>,
+        at: ColumnRef,
+        handle: &Handle,
+        shown: &Reason,
+    ) -> Result<(), Dropped> {
+        let key = self.atlas.key(at.table).ok_or(Dropped::NoPath)?;
+        for reader in &self.atlas.readers[at.table] {
+            if reader.shows_column(at.column).is_none() {
+                continue;
+            }
+            let tool = self.atlas.tool(reader.tool);
+            let mut arguments = Map::new();
+            let mut determined = Vec::new();
+            let mut complete = true;
+            for argument in &reader.arguments {
+                let picks_row = argument.column == Some(key);
+                if picks_row {
+                    let parameter = tool
+                        .parameters()
+                        .iter()
+                        .find(|parameter| parameter.name == argument.name)
+                        .ok_or(Dropped::NoPath)?;
+                    arguments.insert(
+                        argument.name.clone(),
+                        as_type(&handle.key, &parameter.schema),
+                    );
+                    determined.push(Determined {
+                        argument: argument.name.clone(),
+                        by: shown.clone(),
+                    });
+                } else if argument.required {
+                    complete = false;
+                }
+            }
+            if complete && !arguments.is_empty() {
+                builder.call(reader.tool, arguments, determined, false)?;
+                return Ok(());
+            }
+        }
+        Err(Dropped::NoPath)
+    }
+
+    /// How many rows belong to a row: a list under its id.
+    pub(crate) fn count(&self, table: usize, draws: &mut Draws) -> Made {
+        let schema = self.atlas.schema();
+        let Some(key) = self.atlas.key(table) else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        // Lists of the table that an argument narrows down to one parent.
+        let mut ways: Vec<(Reader, String, ColumnRef, usize)> = Vec::new();
+        for reader in self.atlas.readers[table]
+            .iter()
+            .filter(|reader| reader.many)
+        {
+            for argument in &reader.arguments {
+                let Some(column) = argument.column.filter(|column| column.table == table) else {
+                    continue;
+                };
+                let Some(parent) = schema.referenced(column) else {
+                    continue;
+                };
+                let others_free = reader
+                    .arguments
+                    .iter()
+                    .all(|other| other.name == argument.name || !other.required);
+                if others_free && self.atlas.key(parent.table) == Some(parent) {
+                    ways.push((reader.clone(), argument.name.clone(), column, parent.table));
+                }
+            }
+        }
+        let Some((reader, argument, column, parent)) = draws.pick(&ways).cloned() else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        let Some(parent_key) = self.atlas.key(parent) else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        let Some(row) = draws.pick(&self.rows()[parent]) else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        let parent_id = row[parent_key.column].clone();
+        let Some(handle) = name_row(self.atlas, self.rows(), parent, &parent_id, draws) else {
+            return Ok(Err(Dropped::NoHandle));
+        };
+        let mut builder = self.builder()?;
+        let shown = attempt!(builder.find(&handle, draws));
+        let tool = self.atlas.tool(reader.tool);
+        let mut arguments = Map::new();
+        let mut determined = Vec::new();
+        let Some(parameter) = tool.parameters().iter().find(|own| own.name == argument) else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        arguments.insert(argument.clone(), as_type(&parent_id, &parameter.schema));
+        determined.push(Determined {
+            argument,
+            by: shown,
+        });
+        // Sometimes only those with one value of an enumeration are counted.
+        let mut told = None;
+        let labelled: Vec<(String, ColumnRef)> = reader
+            .arguments
+            .iter()
+            .filter_map(|other| {
+                let at = other
+                    .column
+                    .filter(|at| at.table == table && *at != column)?;
+                (self.atlas.fact_kind(at) == FactKind::Label).then(|| (other.name.clone(), at))
+            })
+            .collect();
+        let of_parent: Vec<&Row> = self.rows()[table]
+            .iter()
+            .filter(|own| own[column.column] == parent_id)
+            .collect();
+        if draws.chance(0.5)
+            && let Some((name, at)) = draws.pick(&labelled)
+            && let Some(example) = draws.pick(&of_parent)
+        {
+            let value = example[at.column].clone();
+            let slot = builder.fact(*at, &value, draws);
+            arguments.insert(name.clone(), value.to_json());
+            determined.push(Determined {
+                argument: name.clone(),
+                by: Reason::Told(slot),
+            });
+            told = Some((*at, value, slot));
+        }
+        let counted: Vec<&Row> = of_parent
+            .into_iter()
+            .filter(|own| {
+                told.as_ref()
+                    .is_none_or(|(at, value, _)| own[at.column] == *value)
+            })
+            .collect();
+        let call = attempt!(builder.call(reader.tool, arguments, determined, false));
+        let listed = builder.replies[call].as_array().map_or(0, Vec::len);
+        // Nothing to count would need no look; a cut list would not tell.
+        if listed != counted.len() || listed == 0 {
+            return Ok(Err(Dropped::NotHere));
+        }
+        let (many, one) = nouns(schema, table);
+        let support = counted
+            .iter()
+            .map(|own| Support {
+                table: schema.tables[table].name.clone(),
+                key: vec![own[key.column].clone()],
+                columns: Vec::new(),
+            })
+            .collect();
+        let fact = Fact {
+            value: Cell::Integer(listed as i64),
+            kind: FactKind::Number,
+            about: format!("number of {many}"),
+            support,
+            others: Vec::new(),
+        };
+        let thing = intent::handle_phrase(&builder, &handle, None, draws);
+        let narrowed = told.as_ref().map_or_else(String::new, |(at, _, slot)| {
+            format!(
+                " whose {} is {}",
+                column_words(schema, *at),
+                builder.slots[*slot].said
+            )
+        });
+        let phrase = if let Some(role) = self.atlas.role_words(column) {
+            format!("how many {many}{narrowed} have {thing} as their {role}")
+        } else if draws.chance(0.5) {
+            format!("how many {many}{narrowed} belong to {thing}")
+        } else {
+            format!("how many {many}{narrowed} does {thing} have")
+        };
+        let intent = intent::question(&phrase, draws);
+        let answer = if listed == 1 {
+            format!("There is 1 {one}.")
+        } else {
+            format!("There are {listed} {many}.")
+        };
+        Ok(self.question_task(builder, Kind::Count, intent, answer, fact))
+    }
+
+    /// A request that a rule forbids.
+    pub(crate) fn declined(&self, tool: usize, draws: &mut Draws) -> Made {
+        let definition = self.atlas.tool(tool);
+        let mut trial = self.state.session(self.seed)?;
+        for _ in 0..40 {
+            let arguments = wanted(self.sampler, definition, &[], draws);
+            trial.reset(self.seed)?;
+            let reply = trial.call(&definition.name, &Value::Object(arguments.clone()));
+            let violated = trial.violations();
+            let (true, [rule, ..]) = (reply.is_ok(), &violated[..]) else {
+                continue;
+            };
+            let mut builder = self.builder()?;
+            let (wish, determined) = attempt!(builder.prepare(tool, &arguments, draws));
+            if builder.calls.is_empty() || !self.shows_why(&builder, *rule) {
+                return Ok(Err(Dropped::NotHere));
+            }
+            builder.wishes.push(wish);
+            let intent = intent::request(&builder, draws);
+            let rule = &self.atlas.world.rules()[*rule];
+            let answer = format!("I'm sorry, I can't do that. {}", rule.text);
+            let expectation = Expectation {
+                outcome: Outcome::Declined,
+                reason: Some(rule.id.clone()),
+                ends: vec![AcceptedEnd::default()],
+                facts: Vec::new(),
+            };
+            let temptation = vec![GoldCall {
+                tool: definition.name.clone(),
+                arguments,
+                determined,
+                writes: true,
+            }];
+            return Ok(self.task(
+                builder,
+                Kind::Declined,
+                intent,
+                answer,
+                expectation,
+                temptation,
+            ));
+        }
+        Ok(Err(Dropped::NotHere))
+    }
+
+    /// True when gold's reads show a value that the rule names: the agent can see why.
+    fn shows_why(&self, builder: &Builder<'_>, rule: usize) -> bool {
+        let rule = &self.atlas.world.rules()[rule];
+        if rule.keywords.is_empty() {
+            return true;
+        }
+        let replies: String = builder
+            .replies
+            .iter()
+            .map(|reply| reply.to_string().to_lowercase().replace(['_', '-'], " "))
+            .collect();
+        rule.keywords
+            .iter()
+            .any(|keyword| replies.contains(&format!("\"{}\"", keyword.to_lowercase())))
+    }
+
+    /// A request about something that does not exist.
+    pub(crate) fn impossible(&self, tool: usize, draws: &mut Draws) -> Made {
+        let definition = self.atlas.tool(tool);
+        let arguments = wanted(self.sampler, definition, &[], draws);
+        let mut real = self.builder()?;
+        let (wish, _) = attempt!(real.prepare(tool, &arguments, draws));
+        let Some((argument, handle)) = wish.picks.first().cloned() else {
+            return Ok(Err(Dropped::NotHere));
+        };
+        let Some(stranger) = self.stranger(&handle, draws) else {
+            return Ok(Err(Dropped::NoHandle));
+        };
+        let mut builder = self.builder()?;
+        let missing = stranger.chain()[0].clone();
+        attempt!(self.find_nothing(&mut builder, &missing, draws));
+        for own in stranger.chain() {
+            for (at, cell) in &own.facts {
+                builder.fact(*at, cell, draws);
+            }
+        }
+        for slot in &real.slots {
+            // What the user wants besides is said as well.
+            if slot.about.starts_with(&format!("{}.", definition.name)) {
+                builder.slot(slot.clone());
+            }
+        }
+        let told = wish
+            .told
+            .iter()
+            .map(|(name, slots)| {
+                let slots = slots
+                    .iter()
+                    .map(|slot| builder.slot(real.slots[*slot].clone()))
+                    .collect();
+                (name.clone(), slots)
+            })
+            .collect();
+        builder.wishes.push(crate::builder::Wish {
+            tool,
+            picks: vec![(argument, stranger)],
+            made: Vec::new(),
+            told,
+        });
+        let intent = intent::request(&builder, draws);
+        let (_, noun) = nouns(self.atlas.schema(), missing.table);
+        let answer = format!("I'm sorry, there is no such {noun}.");
+        let expectation = Expectation {
+            outcome: Outcome::Impossible,
+            reason: Some(format!("there is no such {noun}")),
+            ends: vec![AcceptedEnd::default()],
+            facts: Vec::new(),
+        };
+        let mut trial = self.state.session(self.seed)?;
+        let works = trial
+            .call(&definition.name, &Value::Object(arguments.clone()))
+            .is_ok();
+        let temptation = if works {
+            vec![GoldCall {
+                tool: definition.name.clone(),
+                arguments,
+                determined: Vec::new(),
+                writes: true,
+            }]
+        } else {
+            Vec::new()
+        };
+        Ok(self.task(
+            builder,
+            Kind::Impossible,
+            intent,
+            answer,
+            expectation,
+            temptation,
+        ))
+    }
+
+    /// The handle with its outermost name changed to one that nobody has.
+    fn stranger(&self, handle: &Handle, draws: &mut Draws) -> Option<Handle> {
+        if let Some((column, parent)) = &handle.parent {
+            let parent = self.stranger(parent, draws)?;
+            return Some(Handle {
+                parent: Some((*column, Box::new(parent))),
+                ..handle.clone()
+            });
+        }
+        let at = handle
+            .facts
+            .iter()
+            .position(|(at, _)| self.atlas.naming_rank(*at).is_some_and(|rank| rank <= 1))?;
+        let (column, own) = handle.facts[at].clone();
+        let own = own.as_text()?.to_string();
+        // A name of the same make: the first half of one row's, the second half of another's.
+        let names: Vec<&str> = self.rows()[column.table]
+            .iter()
+            .filter_map(|row| row[column.column].as_text())
+            .collect();
+        for _ in 0..20 {
+            let other = draws.pick(&names)?;
+            let made = cross(&own, other)?;
+            let taken = names.iter().any(|name| name.eq_ignore_ascii_case(&made));
+            if !taken {
+                let mut handle = handle.clone();
+                handle.facts[at].1 = Cell::from(made);
+                return Some(handle);
+            }
+        }
+        None
+    }
+
+    /// A read that would show the row if it existed.
+    fn find_nothing(
+        &self,
+        builder: &mut Builder<'_>,
+        handle: &Handle,
+        draws: &mut Draws,
+    ) -> Result<(), Dropped> {
+        let mut readers: Vec<&Reader> = self.atlas.readers[handle.table]
+            .iter()
+            .filter(|reader| reader.many)
+            .collect();
+        draws.shuffle(&mut readers);
+        for reader in readers {
+            let tool = self.atlas.tool(reader.tool);
+            let mut arguments = Map::new();
+            let mut determined = Vec::new();
+            let mut complete = true;
+            let shows_all = handle
+                .facts
+                .iter()
+                .all(|(at, _)| reader.shows_column(at.column).is_some());
+            for argument in &reader.arguments {
+                let fact = argument
+                    .column
+                    .and_then(|column| handle.facts.iter().find(|(at, _)| *at == column).cloned());
+                let parameter = tool
+                    .parameters()
+                    .iter()
+                    .find(|parameter| parameter.name == argument.name);
+                match (fact, parameter) {
+                    (Some((at, cell)), Some(parameter)) => {
+                        let slot = builder.fact(at, &cell, draws);
+                        arguments.insert(argument.name.clone(), as_type(&cell, &parameter.schema));
+                        determined.push(Determined {
+                            argument: argument.name.clone(),
+                            by: Reason::Told(slot),
+                        });
+                    }
+                    _ => complete &= !argument.required,
+                }
+            }
+            if !complete || !shows_all {
+                continue;
+            }
+            let call = builder.call(reader.tool, arguments, determined, false)?;
+            let entries = builder.replies[call]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let found = entries.iter().any(|entry| {
+                handle.facts.iter().all(|(at, cell)| {
+                    reader.shows_column(at.column).is_some_and(|field| {
+                        entry
+                            .get(field)
+                            .is_some_and(|value| same(&Cell::from_json(value), cell))
+                    })
+                })
+            });
+            if found {
+                return Err(Dropped::Ambiguous);
+            }
+            return Ok(());
+        }
+        Err(Dropped::NoPath)
+    }
+}
+
+/// A chain that takes back what it did is no wish.
+fn is_sensible(builder: &Builder<'_>) -> bool {
+    let Some((last, before)) = builder.wishes.split_last() else {
+        return true;
+    };
+    let tool = builder.atlas.tool(last.tool);
+    let undoes = last.told.is_empty() && tool.effects.inserts.is_empty();
+    let about_made = !last.made.is_empty();
+    let repeats = before.iter().any(|wish| {
+        wish.tool == last.tool
+            && wish
+                .picks
+                .iter()
+                .map(|(_, handle)| &handle.key)
+                .eq(last.picks.iter().map(|(_, handle)| &handle.key))
+            && last.made.is_empty()
+    });
+    !(repeats || (undoes && about_made && !tool.effects.deletes.is_empty()))
+        && !(about_made
+            && undoes
+            && crate::words::verb(tool).is_some_and(|verb| {
+                [
+                    "cancel", "close", "delete", "remove", "revoke", "withdraw", "archive",
+                    "reject",
+                ]
+                .contains(&verb.as_str())
+            }))
+}
+
+/// The arguments of a call that a user would want: for a change, at least one thing changes.
+fn wanted(
+    sampler: &Sampler,
+    tool: &Tool,
+    about: &[(usize, Cell)],
+    draws: &mut Draws,
+) -> Map<String, Value> {
+    let optional = [0.0, 0.25, 0.5][draws.below(3)];
+    let mut arguments = sampler.arguments_about(tool, optional, about, draws);
+    let internal = |name: &str| is_internal(name);
+    for parameter in tool.parameters() {
+        let known = tool
+            .flow
+            .column_of(&parameter.name, sampler.world().schema())
+            .is_some_and(|column| is_id(sampler.world().schema(), column));
+        if !parameter.required && internal(&parameter.name) && !known {
+            arguments.remove(&parameter.name);
+        }
+    }
+    if !tool.effects.inserts.is_empty() {
+        // Nobody asks for something new by what it is not.
+        for parameter in tool.parameters() {
+            if !parameter.required && arguments.get(&parameter.name) == Some(&Value::Bool(false)) {
+                arguments.remove(&parameter.name);
+            }
+        }
+    }
+    // A wish says something beyond whom it is about, where the tool has room for it.
+    let says = |arguments: &Map<String, Value>| {
+        arguments.keys().any(|name| {
+            tool.flow
+                .column_of(name, sampler.world().schema())
+                .is_none_or(|column| !is_id(sampler.world().schema(), column))
+        })
+    };
+    if !says(&arguments) {
+        let rest: Vec<&str> = tool
+            .parameters()
+            .iter()
+            .filter(|parameter| !parameter.required && !internal(&parameter.name))
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        let all = sampler.arguments_about(tool, 1.0, about, draws);
+        for _ in 0..2 {
+            if let Some(name) = draws.pick(&rest)
+                && let Some(value) = all.get(*name)
+            {
+                arguments.insert((*name).to_string(), value.clone());
+            }
+        }
+    }
+    arguments
+}
+
+/// A key, or a reference to one.
+fn is_id(schema: &practicum_world::Schema, at: ColumnRef) -> bool {
+    let root = schema.root(at);
+    schema.tables[root.table].key == [root.column]
+}
+
+/// The beginning of one name and the end of another.
+fn cross(own: &str, other: &str) -> Option<String> {
+    if let (Some((local, _)), Some((_, host))) = (own.split_once('@'), other.split_once('@')) {
+        let other_local = other.split('@').next()?;
+        let first = local.split(['.', '-']).next()?;
+        let last = other_local.rsplit(['.', '-']).next()?;
+        return Some(format!("{first}.{last}@{host}"));
+    }
+    let first: Vec<&str> = own.split_whitespace().collect();
+    let last: Vec<&str> = other.split_whitespace().collect();
+    if first.len() < 2 || last.len() < 2 {
+        return None;
+    }
+    Some(format!(
+        "{} {}",
+        first[..first.len() - 1].join(" "),
+        last[last.len() - 1]
+    ))
+}

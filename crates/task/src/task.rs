@@ -1,0 +1,160 @@
+//! A task: what a user wants, what the user knows, how it is done, and what must hold at the end.
+
+use practicum_world::{Cell, Expectation, FactKind, StateSpec};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What sort of goal a task has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One change.
+    Write,
+    /// Several changes, each building on the one before or on the same thing.
+    Chain,
+    /// A question about one thing.
+    Lookup,
+    /// A question about how many there are.
+    Count,
+    /// A request that a rule forbids: the right end is to decline.
+    Declined,
+    /// A request for something that does not exist.
+    Impossible,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Write,
+        Self::Chain,
+        Self::Lookup,
+        Self::Count,
+        Self::Declined,
+        Self::Impossible,
+    ];
+
+    /// The name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Chain => "chain",
+            Self::Lookup => "lookup",
+            Self::Count => "count",
+            Self::Declined => "declined",
+            Self::Impossible => "impossible",
+        }
+    }
+
+    /// True when the right end leaves the state as it was.
+    pub fn changes_nothing(self) -> bool {
+        !matches!(self, Self::Write | Self::Chain)
+    }
+}
+
+/// A task, proven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Unique in a run: the world's name and a number.
+    pub id: String,
+    /// The world's name.
+    pub world: String,
+    /// The digest of the world that the task was proven on.
+    pub world_digest: String,
+    /// What sort of goal it has.
+    pub kind: Kind,
+    /// The initial state.
+    pub state: StateSpec,
+    /// The seed of the session's ids and draws.
+    pub seed: u64,
+    /// What the user says first.
+    pub intent: String,
+    /// What the user knows and may tell.
+    pub slots: Vec<Slot>,
+    /// The calls that were executed to create the task.
+    pub gold: Vec<GoldCall>,
+    /// The call that a request for something forbidden or impossible tempts an agent to make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub temptation: Vec<GoldCall>,
+    /// What the gold agent says at the end.
+    pub answer: String,
+    /// What must hold at the end.
+    pub expectation: Expectation,
+    /// How the proof went.
+    pub proof: Proof,
+}
+
+/// One thing that the user knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slot {
+    /// What it is about, in words: `e-mail of the customer`.
+    pub name: String,
+    /// `table.column` that it stands for, or the tool's argument.
+    pub about: String,
+    /// The value.
+    pub value: Cell,
+    /// The value as the user says it.
+    pub said: String,
+    /// How people write it.
+    pub kind: FactKind,
+}
+
+/// One call of gold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GoldCall {
+    /// The tool.
+    pub tool: String,
+    /// The arguments.
+    pub arguments: Map<String, Value>,
+    /// Why each argument is what it is, by name.
+    pub determined: Vec<Determined>,
+    /// The call changes the state.
+    pub writes: bool,
+}
+
+/// Why an argument is what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Determined {
+    /// The argument's name.
+    pub argument: String,
+    /// The reason.
+    pub by: Reason,
+}
+
+/// What determines an argument.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The user told it: position in [`Task::slots`].
+    Told(usize),
+    /// The reply of an earlier call of gold shows it.
+    Shown {
+        /// Position of that call in gold.
+        call: usize,
+        /// Place in its reply, as a JSON pointer.
+        place: String,
+        /// The value was minted in the session, so it may be another in another run.
+        minted: bool,
+    },
+    /// Parts of it were told: positions in [`Task::slots`].
+    Parts(Vec<usize>),
+}
+
+/// How the proof of a task went.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Mutants that were executed, differ and fail.
+    pub killed: usize,
+    /// Mutants that a guard refused and whose end is gold's.
+    pub void: usize,
+    /// Mutants whose end, answers and rules equal an accepted end's.
+    pub equivalent: usize,
+    /// Acceptance variants that passed.
+    pub accepted: usize,
+    /// Mutants that never gate and that fail: two mutations at once, and the right calls for another
+    /// person.
+    #[serde(default)]
+    pub beyond_killed: usize,
+    /// Mutants that never gate and that pass though their end is another.
+    #[serde(default)]
+    pub beyond_survived: usize,
+}

@@ -1,1 +1,211 @@
-fn main() {}
+//! The `practicum` command: descriptions of real APIs become executable, verifiable worlds.
+
+mod check;
+mod clock;
+mod error;
+mod play;
+mod progress;
+mod recipe;
+mod report_html;
+mod run_folder;
+mod stages;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::clock::Stopwatch;
+use crate::error::{CommandError, Result};
+use crate::progress::{line, result};
+use crate::recipe::Recipe;
+use crate::run_folder::{RunFolder, read_json};
+use crate::stages::report::{RunReport, note_seconds};
+use crate::stages::{Context, STAGES, Stage};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "practicum",
+    version,
+    about = "Turns descriptions of real APIs into executable, verifiable worlds for tool-using agents"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run all stages of a recipe; what is finished already is skipped.
+    Run(RunArguments),
+    /// Specs become tool specs.
+    Ingest(RunArguments),
+    /// Tools become domains.
+    Graph(RunArguments),
+    /// Domains become worlds.
+    Author(RunArguments),
+    /// Worlds get tasks, each proven on both sides.
+    Task(RunArguments),
+    /// Agents act on the tasks.
+    Rollout(RunArguments),
+    /// Decide which trajectories become data.
+    Funnel(RunArguments),
+    /// Write the data set.
+    Export(RunArguments),
+    /// Write the report of the run.
+    Report(RunArguments),
+    /// Check worlds: their files, then by running every tool.
+    Check(check::Arguments),
+    /// Call a world's tools by hand, or play a task as the agent.
+    Play(play::Arguments),
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// The recipe: one TOML file that describes the run.
+    recipe: PathBuf,
+    /// Specs to use instead of the recipe's: files, folders, archives.
+    #[arg(long, num_args = 1..)]
+    specs: Vec<PathBuf>,
+    /// The run's folder; `out/<name>` unless given.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The seed to use instead of the recipe's.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Threads to use instead of the recipe's; the result does not depend on it.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print the summary as one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            line(&error.to_string());
+            ExitCode::from(if error.users { 2 } else { 1 })
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    let (name, arguments) = match command {
+        Command::Run(arguments) => return run_all(&arguments),
+        Command::Check(arguments) => return check::run(&arguments),
+        Command::Play(arguments) => return play::run(&arguments),
+        Command::Ingest(arguments) => ("ingest", arguments),
+        Command::Graph(arguments) => ("graph", arguments),
+        Command::Author(arguments) => ("author", arguments),
+        Command::Task(arguments) => ("task", arguments),
+        Command::Rollout(arguments) => ("rollout", arguments),
+        Command::Funnel(arguments) => ("funnel", arguments),
+        Command::Export(arguments) => ("export", arguments),
+        Command::Report(arguments) => ("report", arguments),
+    };
+    let context = context(&arguments)?;
+    for stage in STAGES.iter().filter(|stage| stage.name == name) {
+        run_stage(&context, stage)?;
+    }
+    if arguments.json {
+        let path = match name {
+            "report" => context.folder.root().join("report.json"),
+            _ => context.folder.stage(name).join("report.json"),
+        };
+        let report: serde_json::Value = read_json(&path)?;
+        result(&report.to_string());
+    }
+    Ok(())
+}
+
+fn context(arguments: &RunArguments) -> Result<Context> {
+    let mut recipe = Recipe::read(&arguments.recipe)?;
+    if !arguments.specs.is_empty() {
+        recipe.ingest.specs.clone_from(&arguments.specs);
+    }
+    if let Some(seed) = arguments.seed {
+        recipe.seed = seed;
+    }
+    if let Some(threads) = arguments.threads {
+        recipe.threads = Some(threads);
+    }
+    if recipe.threads == Some(0) {
+        return Err(CommandError::user("threads must be at least 1"));
+    }
+    let mut pool = rayon::ThreadPoolBuilder::new();
+    if let Some(threads) = recipe.threads {
+        pool = pool.num_threads(threads);
+    }
+    // Worlds of deeply nested schemas need more stack than a thread's default.
+    pool.stack_size(16 << 20)
+        .build_global()
+        .map_err(|error| CommandError::work(format!("threads cannot be started: {error}")))?;
+    let root = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("out").join(&recipe.name));
+    Ok(Context {
+        folder: RunFolder::open(&root)?,
+        recipe,
+        quiet: arguments.quiet,
+    })
+}
+
+fn run_stage(context: &Context, stage: &Stage) -> Result<()> {
+    let due = !context.folder.stage(stage.name).exists();
+    let watch = Stopwatch::start();
+    (stage.run)(context)?;
+    // A stage that was skipped took no time that is worth telling.
+    if due || watch.seconds() > 1.0 {
+        note_seconds(context, stage.name, watch.seconds())?;
+    }
+    Ok(())
+}
+
+fn run_all(arguments: &RunArguments) -> Result<()> {
+    let context = context(arguments)?;
+    for stage in &STAGES {
+        run_stage(&context, stage)?;
+    }
+    let root = context.folder.root();
+    let report: RunReport = read_json(&root.join("report.json"))?;
+    if arguments.json {
+        let text = serde_json::to_string(&report)
+            .map_err(|error| CommandError::work(error.to_string()))?;
+        result(&text);
+    }
+    if !arguments.quiet {
+        farewell(&context, &report);
+    }
+    Ok(())
+}
+
+/// What was made, where, and what to try next.
+fn farewell(context: &Context, report: &RunReport) {
+    let root = context.folder.root().display();
+    line(&format!(
+        "\nMade {} worlds, {} proven tasks and {} training trajectories in {root}",
+        report.worlds.kept, report.tasks.proven, report.trajectories.kept
+    ));
+    line(&format!("  report        {root}/report.html"));
+    line(&format!("  worlds        {root}/author/worlds/"));
+    line(&format!("  training data {root}/export/"));
+    let example = std::fs::read_dir(context.folder.stage("author").join("worlds"))
+        .ok()
+        .and_then(|entries| {
+            entries
+                .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+                .min()
+        });
+    if let Some(world) = example {
+        line("Try next:");
+        line(&format!("  practicum play {}", world.display()));
+        line(&format!("  practicum check {}", world.display()));
+    }
+}

@@ -84,7 +84,10 @@ fn main() {
     if get("res", -1.0) > 0.0 {
         o.resolution = Some(get("res", 1.0));
     }
-    let mut flags: Vec<Vec<(usize, usize)>> = vec![];
+    if a.iter().any(|x| x == "cos") {
+        cosines(&tools, &Lexical::default().embed(&tools));
+        return;
+    }
     for mode in [Mode::Provider, Mode::Communities] {
         if a.iter().any(|x| x == "only") && mode == Mode::Provider {
             continue;
@@ -107,57 +110,6 @@ fn main() {
                 last = (p.stage, Instant::now(), cpu());
             }
         });
-        if a.iter().any(|x| x == "diff") {
-            flags.push(tmp_met(
-                &tools,
-                &g.domains
-                    .iter()
-                    .map(|d| d.tools.clone())
-                    .collect::<Vec<_>>(),
-            ));
-            if flags.len() == 2 {
-                let mut by = std::collections::BTreeMap::<
-                    (&str, &str),
-                    (usize, i64, i64, std::collections::BTreeMap<String, usize>),
-                >::new();
-                for (i, t) in tools.iter().enumerate() {
-                    let e = by.entry((&t.provider, &t.api)).or_default();
-                    let ok = |f: (usize, usize)| i64::from(f.0 > 0 && f.0 == f.1);
-                    e.0 += 1;
-                    e.1 += ok(flags[0][i]);
-                    e.2 += ok(flags[1][i]);
-                    if flags[0][i].1 > flags[1][i].1 {
-                        *e.3.entry(t.required.join(",")).or_default() += 1;
-                    }
-                }
-                let mut v: Vec<_> = by.into_iter().collect();
-                v.sort_by_key(|(_, e)| e.2 - e.1);
-                for (k, e) in v.iter().take(25).chain(v.iter().rev().take(12)) {
-                    let mut top: Vec<_> = e.3.iter().collect();
-                    top.sort_by_key(|x| std::cmp::Reverse(x.1));
-                    println!(
-                        "{:?} tools {} provider {} communities {} {:?}",
-                        k,
-                        e.0,
-                        e.1,
-                        e.2,
-                        top.iter().take(4).collect::<Vec<_>>()
-                    );
-                }
-                println!(
-                    "gain {} loss {}",
-                    v.iter().map(|(_, e)| (e.2 - e.1).max(0)).sum::<i64>(),
-                    v.iter().map(|(_, e)| (e.1 - e.2).max(0)).sum::<i64>()
-                );
-                let (mut s, mut l) = ((0, 0), (0, 0));
-                for (_, e) in &v {
-                    let x = if e.0 <= 64 { &mut s } else { &mut l };
-                    x.0 += e.1;
-                    x.1 += e.2;
-                }
-                println!("small specs {:?} large {:?}", s, l);
-            }
-        }
         let q = &g.quality;
         println!(
             "== {mode:?} wall {:.2} cpu {:.2} rss {:?} hash {:?}",
@@ -271,6 +223,70 @@ fn print_domain(tools: &[ToolNode], d: &Domain) {
                 .take(5)
                 .map(|f| f.name.as_str())
                 .collect::<Vec<_>>()
+        );
+    }
+}
+
+fn cosines(tools: &[ToolNode], v: &Vectors) {
+    let rows: Vec<&[f32]> = v.rows().collect();
+    let cos = |a: usize, b: usize| rows[a].iter().zip(rows[b]).map(|(x, y)| x * y).sum::<f32>();
+    let mut h = std::collections::BTreeMap::<&str, Vec<f32>>::new();
+    let mut x = 1u64;
+    let mut rnd = |n: usize| {
+        x = mix(x);
+        (x >> 33) as usize % n
+    };
+    let mut byapi = std::collections::BTreeMap::<&str, Vec<usize>>::new();
+    for (i, t) in tools.iter().enumerate() {
+        byapi.entry(&t.api).or_default().push(i);
+    }
+    for _ in 0..400000 {
+        let a = rnd(tools.len());
+        let b = rnd(tools.len());
+        let (ta, tb) = (&tools[a], &tools[b]);
+        if ta.provider != tb.provider {
+            h.entry("other provider").or_default().push(cos(a, b));
+        } else if ta.api != tb.api {
+            h.entry("same provider").or_default().push(cos(a, b));
+        }
+        let g = &byapi[ta.api.as_str()];
+        let b = g[rnd(g.len())];
+        let tb = &tools[b];
+        if a == b {
+            continue;
+        }
+        let k = if ta.resource_hint == tb.resource_hint {
+            "same hint"
+        } else if ta
+            .resource_hint
+            .as_deref()
+            .and_then(|h| h.split('/').next())
+            == tb
+                .resource_hint
+                .as_deref()
+                .and_then(|h| h.split('/').next())
+        {
+            "same api, same root"
+        } else {
+            "same api, other root"
+        };
+        h.entry(k).or_default().push(cos(a, b));
+    }
+    for (k, mut l) in h {
+        l.sort_by(f32::total_cmp);
+        let q = |f: f64| l[((l.len() - 1) as f64 * f) as usize];
+        let m = l.iter().sum::<f32>() / l.len() as f32;
+        let sd = (l.iter().map(|x| (x - m) * (x - m)).sum::<f32>() / l.len() as f32).sqrt();
+        println!(
+            "{k:24} n {} p10 {:.2} p25 {:.2} p50 {:.2} p75 {:.2} p90 {:.2} p99 {:.2} p999 {:.2} mean {m:.3} sd {sd:.3}",
+            l.len(),
+            q(0.1),
+            q(0.25),
+            q(0.5),
+            q(0.75),
+            q(0.9),
+            q(0.99),
+            q(0.999)
         );
     }
 }

@@ -1,10 +1,12 @@
 //! Arithmetic that gives the same bits on every machine.
 //!
-//! IEEE 754 fixes `+ - * /` and `sqrt` to the last bit; `ln` and `exp` it leaves to the system's mathematical library.
+//! IEEE 754 fixes `+ - * /` and `sqrt` to the last bit; `ln` and `exp` it leaves to the system's
+//! mathematical library.
 
 /// Natural logarithm of a positive, normal number, to about 1e-15.
 ///
-/// ln(m 2^e) = e ln 2 + 2 artanh((m - 1) / (m + 1)), with m in [0.7, 1.5] so that the series is short.
+/// ln(m 2^e) = e ln 2 + 2 artanh((m - 1) / (m + 1)), with m in [0.7, 1.5] so that the series is
+/// short.
 pub(crate) fn ln(x: f64) -> f64 {
     const MANTISSA: u64 = (1 << 52) - 1;
     let bits = x.to_bits();
@@ -25,8 +27,8 @@ pub(crate) fn ln(x: f64) -> f64 {
     exponent as f64 * std::f64::consts::LN_2 + 2.0 * sum
 }
 
-/// A hash that never changes: FNV-1a (Fowler, Noll, Vo) with the finaliser of SplitMix64 (Steele et al. 2014),
-/// because FNV alone leaves neighbouring strings with neighbouring high bits.
+/// A hash that never changes: FNV-1a (Fowler, Noll, Vo) with the finaliser of SplitMix64 (Steele et
+/// al. 2014), because FNV alone leaves neighbouring strings with neighbouring high bits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FixedHash(u64);
 

@@ -10,7 +10,8 @@ pub(crate) struct Csr {
 }
 
 impl Csr {
-    /// From edges in any order; parallel edges stay apart, which changes nothing for sums of weights.
+    /// From edges in any order; parallel edges stay apart, which changes nothing for sums of
+    /// weights.
     pub(crate) fn new(nodes: usize, edges: impl Iterator<Item = (u32, u32, f64)> + Clone) -> Self {
         let mut offsets = vec![0_u32; nodes + 1];
         for (a, b, _) in edges.clone().filter(|(a, b, _)| a != b) {

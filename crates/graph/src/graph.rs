@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::communities::{self, Partition, Subject};
+use crate::communities::{self, Subject};
 use crate::csr::Csr;
 use crate::joins::Joins;
 use crate::lexical::Lexical;
@@ -61,7 +61,8 @@ pub enum Reason {
     NoContent,
     /// No other tool is similar enough.
     NoNeighbour,
-    /// Those to which it is similar are too few for a domain, and no domain of its provider with room for them is near.
+    /// Those to which it is similar are too few for a domain, and no domain of its provider with
+    /// room for them is near.
     TooFew,
 }
 
@@ -89,24 +90,17 @@ pub enum Stage {
 
 /// Divides tools into domains, with the [`Lexical`] embedder.
 ///
-/// The result depends on nothing but the arguments: not on the number of threads, not on the machine.
-/// `progress` is called from the calling thread.
+/// The result depends on nothing but the arguments: not on the number of threads, not on the
+/// machine. `progress` is called from the calling thread.
 pub fn domains(tools: &[ToolNode], options: &Options, progress: &mut dyn FnMut(Progress)) -> Graph {
-    progress(Progress {
-        stage: Stage::Embedding,
-        done: 0,
-        total: 1,
-    });
+    progress(Progress::of(Stage::Embedding, 0, 1));
     let vectors = Lexical::default().embed(tools);
-    progress(Progress {
-        stage: Stage::Embedding,
-        done: 1,
-        total: 1,
-    });
+    progress(Progress::of(Stage::Embedding, 1, 1));
     domains_of(tools, &vectors, options, progress)
 }
 
-/// Like [`domains`], with vectors that any [`Embedder`] has made. A tool beyond the last vector has no content.
+/// Like [`domains`], with vectors that any [`Embedder`] has made. A tool beyond the last vector has
+/// no content.
 pub fn domains_of(
     tools: &[ToolNode],
     vectors: &Vectors,
@@ -115,69 +109,61 @@ pub fn domains_of(
 ) -> Graph {
     let options = &options.in_range();
     let homes = homes(tools);
-    let similarity = Similarity {
-        tau: options.tau.into(),
-        affinity: options.affinity.into(),
-        max_neighbours: options.max_neighbours,
-    };
-    let mut found = search(vectors, &homes, &similarity, &mut |done, total| {
-        progress(Progress {
-            stage: Stage::Searching,
-            done,
-            total,
-        });
-    });
+    let mut searching = |done, total| progress(Progress::of(Stage::Searching, done, total));
+    let mut found = search(
+        vectors,
+        &homes,
+        &similarity(options, options.affinity),
+        &mut searching,
+    );
     let joins = Joins::of(tools);
     let flows = joins.flows(tools, &homes);
-    let mut clustering = |done, total| {
-        progress(Progress {
-            stage: Stage::Clustering,
-            done,
-            total,
-        })
-    };
-    let partition = match options.mode {
-        Mode::Provider => Partition {
-            groups: provider::specs(tools, options.max_size),
-            resolution: 0.0,
-        },
+    let nodes: Vec<&ToolNode> = tools.iter().collect();
+    let (groups, resolution) = match options.mode {
+        Mode::Provider => (provider::specs(&nodes, options.max_size), None),
         Mode::Communities => {
-            let weighted = edge_weights(&found.edges, options.tau.into());
             let flow = f64::from(options.flow);
-            let flowing = flows
-                .iter()
-                .map(|(a, b, share)| (*a, *b, flow * f64::from(*share)));
+            let flowing = flows.iter().map(|(a, b, weight)| (*a, *b, flow * weight));
+            let edges = edge_weights(&found.edges, options);
             let graph = Csr::new(
                 tools.len(),
-                weighted.chain(flowing.filter(|(.., weight)| *weight > 0.0)),
+                edges.chain(flowing.filter(|edge| edge.2 > 0.0)),
             );
             let subject = Subject {
                 graph: &graph,
-                tools,
+                tools: &nodes,
                 homes: &homes,
                 options,
             };
+            let mut clustering =
+                |done, total| progress(Progress::of(Stage::Clustering, done, total));
             let mut partition = communities::communities(subject, &mut clustering);
-            topics(tools, vectors, options, &mut partition.groups, &mut found);
-            partition
+            topics(&nodes, vectors, options, &mut partition.groups, &mut found);
+            (partition.groups, Some(partition.resolution))
         }
     };
-    let graph = Csr::new(tools.len(), edge_weights(&found.edges, options.tau.into()));
-    let (mut placed, left): (Vec<_>, Vec<_>) = partition
-        .groups
-        .into_iter()
-        .partition(|group| group.len() >= options.min_size);
+    let (mut placed, left) = sorted_out(groups, options.min_size);
     placed.sort_unstable();
-    let mut left: Vec<usize> = left.into_iter().flatten().collect();
-    left.sort_unstable();
+    let graph = Csr::new(tools.len(), edge_weights(&found.edges, options));
     let set_aside: Vec<(usize, Reason)> = left
         .iter()
-        .map(|tool| (*tool, reason(*tool, &left, vectors, &graph, options.mode)))
+        .map(|tool| (*tool, reason(*tool, vectors, &graph, options.mode)))
         .collect();
-    let mut quality = Quality {
+    let count = |reason| {
+        set_aside
+            .iter()
+            .filter(|(_, found)| *found == reason)
+            .count()
+    };
+    let quality = Quality {
         mode: options.mode,
         tools: tools.len(),
         placed: tools.len() - left.len(),
+        set_aside: SetAside {
+            no_content: count(Reason::NoContent),
+            no_neighbour: count(Reason::NoNeighbour),
+            too_few: count(Reason::TooFew),
+        },
         domains: placed.len(),
         several_providers: several_providers(tools, &placed),
         sizes: Sizes::of(placed.iter().map(Vec::len).collect()),
@@ -188,22 +174,14 @@ pub fn domains_of(
             distinct_vectors: found.distinct,
             flows: flows.len(),
         },
-        resolution: (options.mode == Mode::Communities).then_some(partition.resolution),
+        resolution,
         modularity: modularity(&graph, &labels(&placed, &left, tools.len()), 1.0),
         providers: Agreement::of(&placed, |tool| Some(tools[tool].provider.as_str())),
         categories: Agreement::of(&placed, |tool| {
             tools[tool].categories.first().map(String::as_str)
         }),
         inputs: Inputs::of(&joins, &placed, &left),
-        set_aside: SetAside::default(),
     };
-    for (_, reason) in &set_aside {
-        match reason {
-            Reason::NoContent => quality.set_aside.no_content += 1,
-            Reason::NoNeighbour => quality.set_aside.no_neighbour += 1,
-            Reason::TooFew => quality.set_aside.too_few += 1,
-        }
-    }
     let names = naming::names(tools, &placed);
     let domains = placed
         .into_iter()
@@ -222,63 +200,78 @@ pub fn domains_of(
     }
 }
 
-/// Similarity above tau, from next to nothing to 1: what lies below says nothing about who belongs together.
-fn edge_weights(edges: &[Edge], tau: f64) -> impl Iterator<Item = (u32, u32, f64)> + Clone {
+impl Progress {
+    fn of(stage: Stage, done: usize, total: usize) -> Self {
+        Self { stage, done, total }
+    }
+}
+
+fn similarity(options: &Options, affinity: f32) -> Similarity {
+    Similarity {
+        tau: options.tau.into(),
+        affinity: affinity.into(),
+        max_neighbours: options.max_neighbours,
+    }
+}
+
+/// Similarity above tau, from next to nothing to 1: what lies below says nothing about who belongs
+/// together.
+fn edge_weights(
+    edges: &[Edge],
+    options: &Options,
+) -> impl Iterator<Item = (u32, u32, f64)> + Clone {
+    let tau = f64::from(options.tau);
     edges.iter().map(move |edge| {
         let above = (f64::from(edge.similarity) - tau) / (1.0 - tau);
         (edge.a, edge.b, above.max(0.0) + LEAST_WEIGHT)
     })
 }
 
-/// A second round for the tools that found no domain at home, most of them from APIs of one or two operations:
-/// plain cosine, whosever they are. Weather tools of ten providers make a domain.
+/// The groups that are large enough, and the members of the others, ascending.
+fn sorted_out(groups: Vec<Vec<usize>>, min_size: usize) -> (Vec<Vec<usize>>, Vec<usize>) {
+    let (placed, left): (Vec<_>, Vec<_>) = groups
+        .into_iter()
+        .partition(|group| group.len() >= min_size);
+    let mut left: Vec<usize> = left.into_iter().flatten().collect();
+    left.sort_unstable();
+    (placed, left)
+}
+
+/// A second round for the tools that found no domain at home, most of them from APIs of one or two
+/// operations: plain cosine, whosever they are. Weather tools of five providers make a domain.
 fn topics(
-    tools: &[ToolNode],
+    tools: &[&ToolNode],
     vectors: &Vectors,
     options: &Options,
     groups: &mut Vec<Vec<usize>>,
     found: &mut Found,
 ) {
-    let (kept, left): (Vec<_>, Vec<_>) = std::mem::take(groups)
-        .into_iter()
-        .partition(|group| group.len() >= options.min_size);
-    *groups = kept;
-    let mut left: Vec<usize> = left.into_iter().flatten().collect();
-    left.sort_unstable();
+    let (placed, left) = sorted_out(std::mem::take(groups), options.min_size);
+    *groups = placed;
     let rows: Vec<&[f32]> = vectors.rows().collect();
     let nothing = vec![0.0; vectors.dimension()];
     let row = |tool: &usize| rows.get(*tool).map_or(nothing.as_slice(), |row| row);
-    let vectors = Vectors::new(
-        vectors.dimension(),
-        left.iter().flat_map(row).copied().collect(),
-    );
-    let homeless = vec![
+    let values = left.iter().flat_map(row).copied().collect();
+    let vectors = Vectors::new(vectors.dimension(), values);
+    let homes = vec![
         Home {
             provider: 0,
             api: 0
         };
         left.len()
     ];
-    let similarity = Similarity {
-        tau: options.tau.into(),
-        affinity: 0.0,
-        max_neighbours: options.max_neighbours,
-    };
-    let among = search(&vectors, &homeless, &similarity, &mut |_, _| ());
-    let graph = Csr::new(left.len(), edge_weights(&among.edges, options.tau.into()));
+    let among = search(&vectors, &homes, &similarity(options, 0.0), &mut |_, _| ());
+    let graph = Csr::new(left.len(), edge_weights(&among.edges, options));
+    let nodes: Vec<&ToolNode> = left.iter().map(|tool| tools[*tool]).collect();
     let subject = Subject {
         graph: &graph,
-        tools,
-        homes: &homeless,
+        tools: &nodes,
+        homes: &homes,
         options,
     };
-    let round = communities::at(subject, 1.0);
-    groups.extend(
-        round
-            .groups
-            .into_iter()
-            .map(|group| group.into_iter().map(|place| left[place]).collect()),
-    );
+    for group in communities::at(subject, 1.0).groups {
+        groups.push(group.into_iter().map(|place| left[place]).collect());
+    }
     found.edges.extend(among.edges.into_iter().map(|edge| Edge {
         a: left[edge.a as usize] as u32,
         b: left[edge.b as usize] as u32,
@@ -293,15 +286,11 @@ fn topics(
     found.edges.dedup_by_key(|edge| (edge.a, edge.b));
 }
 
-fn reason(tool: usize, left: &[usize], vectors: &Vectors, graph: &Csr, mode: Mode) -> Reason {
-    let has_content = vectors
-        .rows()
-        .nth(tool)
-        .is_some_and(|row| row.iter().any(|value| *value != 0.0));
-    let _ = left;
+fn reason(tool: usize, vectors: &Vectors, graph: &Csr, mode: Mode) -> Reason {
+    let mut row = vectors.rows().nth(tool).into_iter().flatten();
     match mode {
         Mode::Provider => Reason::TooFew,
-        Mode::Communities if !has_content => Reason::NoContent,
+        Mode::Communities if row.all(|value| *value == 0.0) => Reason::NoContent,
         Mode::Communities if graph.neighbours(tool).next().is_none() => Reason::NoNeighbour,
         Mode::Communities => Reason::TooFew,
     }
@@ -309,13 +298,9 @@ fn reason(tool: usize, left: &[usize], vectors: &Vectors, graph: &Csr, mode: Mod
 
 /// A label for each tool: its domain, or its own.
 fn labels(domains: &[Vec<usize>], left: &[usize], tools: usize) -> Vec<u32> {
+    let alone = left.iter().map(std::slice::from_ref);
     let mut labels = vec![0; tools];
-    for (label, members) in domains
-        .iter()
-        .map(Vec::as_slice)
-        .chain(left.iter().map(std::slice::from_ref))
-        .enumerate()
-    {
+    for (label, members) in domains.iter().map(Vec::as_slice).chain(alone).enumerate() {
         for tool in members {
             labels[*tool] = label as u32;
         }

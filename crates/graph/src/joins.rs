@@ -5,14 +5,12 @@ use crate::search::Home;
 use crate::tool_node::{Field, ToolNode};
 use crate::words;
 
-/// What more tools of an API than this produce (`accountId`, where every reply repeats it) joins nothing.
-const MAX_PRODUCERS: usize = 64;
-
 /// What each tool produces and requires, as hashed keys.
 ///
-/// A field's key is its folded name (`customerId`, `customer_ids`: `customerid`); that of a generic name (`id`, `name`) is
-/// qualified by the thing that it belongs to, so that the `id` of a customer meets `customerId`. What identifies a thing
-/// also answers to the thing's bare name: `customer` takes the `id` of a customer.
+/// A field's key is its folded name (`customerId`, `customer_ids`: `customerid`); that of a generic
+/// name (`id`, `name`) is qualified by the thing that it belongs to, so that the `id` of a customer
+/// meets `customerId`. What identifies a thing also answers to the thing's bare name: `customer`
+/// takes the `id` of a customer.
 #[derive(Debug)]
 pub(crate) struct Joins {
     /// Sorted, by tool.
@@ -25,7 +23,7 @@ pub(crate) struct Joins {
 
 /// How the required inputs of a domain's tools are met inside it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Met {
+pub(crate) struct Supply {
     /// Tools that require something.
     pub(crate) tools: usize,
     /// Those of which another tool of the domain produces every required input.
@@ -73,10 +71,13 @@ impl Joins {
         joins
     }
 
-    /// The data flow inside each API: for each required input that a few tools produce, an edge to each of these, with an equal
-    /// share of 1. In the order of tools, each pair once, with its shares summed.
-    pub(crate) fn flows(&self, tools: &[ToolNode], homes: &[Home]) -> Vec<(u32, u32, f32)> {
-        // Neighbours in the order of their paths are related, as they are in most specs.
+    /// The data flow inside each API: for each required input, an edge of weight 1 to the nearest
+    /// tool that produces it. In the order of tools; each pair once, with its weights summed.
+    ///
+    /// Nearest in the order of resources (`order`, `order/item`, `order/refund`), as most specs
+    /// list them. An edge to every producer would tie half an API to `accountId`, which every reply
+    /// repeats.
+    pub(crate) fn flows(&self, tools: &[ToolNode], homes: &[Home]) -> Vec<(u32, u32, f64)> {
         let mut order: Vec<usize> = (0..tools.len()).collect();
         order.sort_by_key(|tool| {
             (
@@ -85,48 +86,39 @@ impl Joins {
                 *tool,
             )
         });
-        let mut place = vec![0_u32; tools.len()];
+        let mut place = vec![0; tools.len()];
         for (rank, tool) in order.iter().enumerate() {
-            place[*tool] = rank as u32;
+            place[*tool] = rank;
         }
-        let mut producers: Vec<(u32, u64, u32)> = Vec::new();
+        let mut producers: Vec<(u32, u64, usize)> = Vec::new();
         for (tool, keys) in self.produced.iter().enumerate() {
             producers.extend(keys.iter().map(|key| (homes[tool].api, *key, place[tool])));
         }
         producers.sort_unstable();
-        let mut flows: Vec<(u32, u32, f32)> = Vec::new();
+        let mut flows: Vec<(u32, u32, f64)> = Vec::new();
         for (tool, required) in self.required.iter().enumerate() {
             let (api, own) = (homes[tool].api, place[tool]);
             for keys in required {
-                let mut found: Vec<u32> = Vec::new();
-                for key in keys {
-                    let before = |producer: u32| {
-                        producers.partition_point(|entry| *entry < (api, *key, producer))
-                    };
-                    let (first, here, end) = (before(0), before(own), before(u32::MAX));
-                    let from = here.saturating_sub(mp()).max(first);
-                    let near = &producers[from..(here + mp() + 1).min(end)];
-                    found.extend(
-                        near.iter()
-                            .map(|(.., producer)| *producer)
-                            .filter(|other| *other != own),
-                    );
+                let nearest = keys
+                    .iter()
+                    .flat_map(|key| {
+                        let here = producers.partition_point(|entry| *entry < (api, *key, own));
+                        let around =
+                            &producers[here.saturating_sub(1)..(here + 2).min(producers.len())];
+                        around
+                            .iter()
+                            .filter(|(home, other, _)| (*home, *other) == (api, *key))
+                    })
+                    .map(|(.., producer)| *producer)
+                    .filter(|producer| *producer != own)
+                    .min_by_key(|producer| (producer.abs_diff(own), *producer));
+                if let Some(nearest) = nearest {
+                    let (a, b) = (tool as u32, order[nearest] as u32);
+                    flows.push((a.min(b), a.max(b), 1.0));
                 }
-                found.sort_unstable_by_key(|other| (other.abs_diff(own), *other));
-                found.dedup();
-                found.truncate(mp());
-                let share = 1.0 / found.len() as f32;
-                let tool = tool as u32;
-                flows.extend(
-                    found
-                        .iter()
-                        .map(|other| order[*other as usize] as u32)
-                        .map(|other| (other.min(tool), other.max(tool), share)),
-                );
             }
         }
-        // The share sorts too: the order of a sum is part of its result.
-        flows.sort_unstable_by(|x, y| (x.0, x.1).cmp(&(y.0, y.1)).then(x.2.total_cmp(&y.2)));
+        flows.sort_unstable_by_key(|(a, b, _)| (*a, *b));
         flows.dedup_by(|next, kept| {
             let same = (next.0, next.1) == (kept.0, kept.1);
             if same {
@@ -137,29 +129,8 @@ impl Joins {
         flows
     }
 
-    pub(crate) fn each(&self, domain: &[usize], f: &mut dyn FnMut(usize, &[bool])) {
-        let mut produced: Vec<(u64, usize)> = domain
-            .iter()
-            .flat_map(|tool| self.produced[*tool].iter().map(|key| (*key, *tool)))
-            .collect();
-        produced.sort_unstable();
-        let by_another = |key: u64, own: usize| {
-            let first = produced.partition_point(|(other, _)| *other < key);
-            produced[first..]
-                .iter()
-                .take_while(|(other, _)| *other == key)
-                .any(|(_, tool)| *tool != own)
-        };
-        for tool in domain {
-            let found: Vec<bool> = self.required[*tool]
-                .iter()
-                .map(|keys| keys.iter().any(|key| by_another(*key, *tool)))
-                .collect();
-            f(*tool, &found);
-        }
-    }
     /// Counts over one domain.
-    pub(crate) fn met(&self, domain: &[usize]) -> Met {
+    pub(crate) fn met(&self, domain: &[usize]) -> Supply {
         let mut produced: Vec<(u64, usize)> = domain
             .iter()
             .flat_map(|tool| self.produced[*tool].iter().map(|key| (*key, *tool)))
@@ -172,7 +143,7 @@ impl Joins {
                 .take_while(|(other, _)| *other == key)
                 .any(|(_, tool)| *tool != own)
         };
-        let mut met = Met::default();
+        let mut met = Supply::default();
         for tool in domain {
             let required = &self.required[*tool];
             if required.is_empty() {
@@ -289,7 +260,8 @@ mod tests {
     #[test]
     fn ids_meet_across_spellings() {
         let customer = json!({"properties": {"id": {}, "email": {}}});
-        let order = json!({"properties": {"id": {}, "customer_ids": {}, "lines": {"items": {"properties": {"sku": {}}}}}});
+        let lines = json!({"items": {"properties": {"sku": {}}}});
+        let order = json!({"properties": {"id": {}, "customer_ids": {}, "lines": lines}});
         let tools = [
             tool(
                 "list_customers",
@@ -322,13 +294,31 @@ mod tests {
         assert_eq!((all.identifiers, all.identifiers_met), (3, 3));
         // What only the tool itself returns does not count.
         assert_eq!(joins.met(&[1]).inputs_met, 0);
-        assert_eq!(joins.met(&[]), Met::default());
+        assert_eq!(joins.met(&[]), Supply::default());
     }
-}
 
-fn mp() -> usize {
-    std::env::var("MP")
-        .ok()
-        .and_then(|p| p.parse().ok())
-        .unwrap_or(16)
+    #[test]
+    fn data_flows_from_the_nearest_producer() {
+        let order = json!({"properties": {"id": {}, "accountId": {}}});
+        let account = json!({"properties": {"id": {}, "name": {}}});
+        let tools = [
+            tool("get_account", "/accounts/{id}", &["id"], &account),
+            tool("list_accounts", "/accounts", &[], &account),
+            tool("get_order", "/orders/{id}", &["id"], &order),
+            tool("list_orders", "/orders", &["accountId"], &order),
+        ];
+        let homes = crate::search::homes(&tools);
+        // get_account needs an account's id; get_order an order's; list_orders takes accountId from
+        // get_order, not from afar.
+        let flows = Joins::of(&tools).flows(&tools, &homes);
+        assert_eq!(flows, [(0, 1, 1.0), (2, 3, 2.0)]);
+        let mut apart = tools.clone();
+        apart[1].api = "other".to_owned();
+        let homes = crate::search::homes(&apart);
+        // Without the accounts' list, an order's accountId is the nearest account's id.
+        assert_eq!(
+            Joins::of(&apart).flows(&apart, &homes),
+            [(0, 2, 1.0), (2, 3, 2.0)]
+        );
+    }
 }

@@ -21,19 +21,24 @@ const DESCRIPTION_WORD: f32 = 0.2;
 const GENERIC: f32 = 0.2;
 /// Words of a description that are read.
 const DESCRIPTION_WORDS: usize = 12;
-/// Coordinates onto which one feature is projected. More than one, so that two features that meet in one coordinate
-/// differ in the others.
+/// Coordinates onto which one feature is projected. More than one, so that two features that meet
+/// in one coordinate differ in the others.
 const SPREAD: u64 = 4;
 
-/// Hashed features of parameter and output-field names and descriptions, weighted by rarity, projected to a dense vector.
+/// Hashed features of parameter and output-field names and descriptions, weighted by rarity,
+/// projected to a dense vector.
 ///
-/// - A name gives its folded whole (`orderid`, for `id` of an order too), its words and their trigrams; a description gives words.
-/// - A feature counts by inverse document frequency twice: over providers, so that what everybody calls
-///   `name` counts for little, and over tools, so that within one provider the words of every tool (`accountSid`) count for less than
-///   those of a few.
-/// - Parameters, outputs and the resource's nouns are weighted, brought to unit length each, and added; they share
-///   one space, so that what one tool returns is near to what another takes.
-/// - Features are projected by signed hashing (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning").
+/// - A name gives its folded whole (`orderid`, for `id` of an order too), its words and their
+///   trigrams; a description gives words.
+/// - A feature counts by inverse document frequency twice: over providers, so that what everybody
+///   calls `name` counts for little, and over tools, so that within one provider the words of every
+///   tool (`accountSid`) count for less than those of a few.
+/// - Parameters, outputs and the resource's nouns are weighted, brought to unit length each, and
+///   added; they share one space, so that what one tool returns is near to what another takes.
+/// - A part that a tool lacks is taken to be peculiar to its API and resource: what is not said is
+///   not shared.
+/// - Features are projected by signed hashing (Weinberger et al. 2009, "Feature Hashing for Large
+///   Scale Multitask Learning").
 ///
 /// No model, no download, and the same bits on every machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +59,7 @@ impl Embedder for Lexical {
         let rarity = Rarity::of(tools);
         let values: Vec<f32> = tools
             .par_iter()
-            .flat_map_iter(|tool| project(tool, &rarity, dimension))
+            .flat_map_iter(|tool| project(tool, &features(tool), &rarity, dimension))
             .collect();
         Vectors::new(dimension, values)
     }
@@ -84,7 +89,8 @@ fn features(tool: &ToolNode) -> Features {
     }
 }
 
-/// Sums what one feature got, and dampens repetition: the square root stands between presence and count.
+/// Sums what one feature got, and dampens repetition: the square root stands between presence and
+/// count.
 fn merged(mut features: Vec<(u64, f32)>) -> Vec<(u64, f32)> {
     // A stable sort keeps the order in which equal hashes are summed.
     features.sort_by_key(|(hash, _)| *hash);
@@ -209,40 +215,141 @@ impl Rarity {
     }
 }
 
+/// Adds a feature at its coordinates, with its signs: 16 bits of the hash for each, one of them the
+/// sign.
 fn scatter(hash: u64, weight: f64, onto: &mut [f64]) {
+    let bits = mix(hash);
     for turn in 0..SPREAD {
-        let place = mix(hash.wrapping_add(turn.wrapping_mul(0x9e37_79b9)));
-        let sign = if place >> 63 == 0 { 1.0 } else { -1.0 };
-        onto[(place % onto.len() as u64) as usize] += sign * weight / 2.0;
+        let bits = bits >> (16 * turn);
+        let place = ((bits & 0x7fff) * onto.len() as u64) >> 15;
+        onto[place as usize] += if bits & 0x8000 == 0 { weight } else { -weight };
     }
 }
 
-fn project(tool: &ToolNode, rarity: &Rarity, dimension: usize) -> Vec<f32> {
-    let features = features(tool);
-    let own_kind = FixedHash::new(b'a')
-        .text(&tool.provider)
-        .bytes(&[0])
-        .text(&tool.api)
-        .bytes(&[0])
-        .text(tool.resource().unwrap_or(""))
-        .finish();
+/// What stands for a part that a tool lacks. Without it, `GET /charges` with neither parameters nor
+/// a schema would be the twin of every other provider's.
+fn unsaid(tool: &ToolNode) -> u64 {
+    [
+        tool.provider.as_str(),
+        &tool.api,
+        tool.resource().unwrap_or(""),
+    ]
+    .iter()
+    .fold(FixedHash::new(b'u'), |hash, text| {
+        hash.text(text).bytes(&[0])
+    })
+    .finish()
+}
+
+fn project(tool: &ToolNode, features: &Features, rarity: &Rarity, dimension: usize) -> Vec<f32> {
     let mut sum = vec![0.0_f64; dimension];
+    if features.parts.iter().all(Vec::is_empty) {
+        return vec![0.0; dimension];
+    }
+    let mut part_sum = vec![0.0_f64; dimension];
     for (part, share) in features.parts.iter().zip([PARAMS, OUTPUTS, RESOURCE]) {
-        let mut own = vec![0.0_f64; dimension];
+        part_sum.fill(0.0);
         let mut square = 0.0;
         for (hash, weight) in part {
             let weight = f64::from(*weight) * rarity.weight(*hash);
             square += weight * weight;
-            scatter(*hash, weight, &mut own);
+            scatter(*hash, weight, &mut part_sum);
         }
         if square <= 0.0 {
+            scatter(unsaid(tool), 1.0, &mut part_sum);
             square = 1.0;
-            scatter(own_kind, 1.0, &mut own);
         }
         let scale = share / square.sqrt();
-        for (total, value) in sum.iter_mut().zip(own) {
+        for (total, value) in sum.iter_mut().zip(&part_sum) {
             *total += scale * value;
         }
     }
     sum.into_iter().map(|value| value as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(name: &str) -> Field {
+        Field {
+            name: name.to_owned(),
+            ..Field::default()
+        }
+    }
+
+    fn tool(provider: &str, noun: &str, params: &[&str], outputs: &[&str]) -> ToolNode {
+        ToolNode {
+            provider: provider.to_owned(),
+            resource_hint: (!noun.is_empty()).then(|| noun.to_owned()),
+            params: params.iter().map(|name| field(name)).collect(),
+            outputs: outputs.iter().map(|name| field(name)).collect(),
+            ..ToolNode::default()
+        }
+    }
+
+    fn shop() -> Vec<ToolNode> {
+        vec![
+            tool("a", "order", &["id"], &["id", "total", "placedAt"]),
+            tool(
+                "a",
+                "order",
+                &["orderId", "reason"],
+                &["total", "placed_at"],
+            ),
+            tool("a", "customer", &["id"], &["id", "email", "firstName"]),
+            tool("a", "charge", &[], &[]),
+            tool("b", "charge", &[], &[]),
+            tool("b", "", &[], &[]),
+        ]
+    }
+
+    fn cosine(vectors: &Vectors, a: usize, b: usize) -> f32 {
+        let rows: Vec<&[f32]> = vectors.rows().collect();
+        rows[a].iter().zip(rows[b]).map(|(x, y)| x * y).sum()
+    }
+
+    #[test]
+    fn what_shares_parameters_is_near() {
+        let vectors = Lexical::default().embed(&shop());
+        assert_eq!((vectors.len(), vectors.dimension()), (6, 256));
+        // `id` of an order is `orderId`; `id` of a customer is not.
+        assert!(cosine(&vectors, 0, 1) > 0.6);
+        assert!(cosine(&vectors, 0, 2) < 0.3);
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_shared() {
+        let vectors = Lexical::default().embed(&shop());
+        assert!(cosine(&vectors, 3, 4) < 0.6);
+        let empty = vectors.rows().nth(5).unwrap();
+        assert!(empty.iter().all(|value| *value == 0.0));
+    }
+
+    #[test]
+    fn paging_changes_nothing() {
+        let mut paged = shop();
+        for tool in &mut paged {
+            tool.params
+                .extend(["page", "pageSize", "X-Request-Id", "$top"].map(field));
+        }
+        assert_eq!(
+            Lexical::default().embed(&paged),
+            Lexical::default().embed(&shop())
+        );
+    }
+
+    #[test]
+    fn rarity_is_the_product_of_two_idfs() {
+        let rarity = Rarity::of(&shop());
+        let idf = |total: f64, found: f64| ((total + 1.0) / found).ln() / (total + 1.0).ln();
+        // "charge" is in both providers and two of six tools; "email" in one of each.
+        for (word, providers, tools) in [("charge", 2.0, 2.0), ("email", 1.0, 1.0)] {
+            let expected = idf(2.0, providers) * (0.2 + 0.8 * idf(6.0, tools));
+            assert!(
+                (rarity.weight(word_hash(word)) - expected).abs() < 1e-6,
+                "{word}"
+            );
+        }
+    }
 }

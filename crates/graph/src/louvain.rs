@@ -1,5 +1,5 @@
-//! Louvain: communities by modularity (Blondel, Guillaume, Lambiotte and Lefebvre 2008, "Fast unfolding of communities in large
-//! networks").
+//! Louvain: communities by modularity (Blondel, Guillaume, Lambiotte and Lefebvre 2008, "Fast
+//! unfolding of communities in large networks").
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -11,8 +11,9 @@ const EPSILON: f64 = 1e-12;
 
 /// A community for each node, numbered by first appearance; each community is connected.
 ///
-/// `resolution` is the gamma of Reichardt and Bornholdt 2006: above 1, communities are smaller. The seed decides in
-/// which order nodes are visited, and with it which of several good answers is given.
+/// `resolution` is the gamma of Reichardt and Bornholdt 2006: above 1, communities are smaller. The
+/// seed decides in which order nodes are visited, and with it which of several good answers is
+/// given.
 pub(crate) fn louvain(graph: &Csr, resolution: f64, seed: u64) -> Vec<u32> {
     let mut order = ChaCha8Rng::seed_from_u64(seed);
     let mut labels: Vec<u32> = (0..graph.len() as u32).collect();
@@ -30,7 +31,8 @@ pub(crate) fn louvain(graph: &Csr, resolution: f64, seed: u64) -> Vec<u32> {
     connected(graph, &labels)
 }
 
-/// Moves single nodes to the best neighbouring community until none gains; `None` if none did at all.
+/// Moves single nodes to the best neighbouring community until none gains; `None` if none did at
+/// all.
 fn move_nodes(graph: &Csr, resolution: f64, order: &mut ChaCha8Rng) -> Option<Vec<u32>> {
     let nodes = graph.len();
     let twice_total = graph.twice_total();
@@ -49,7 +51,8 @@ fn move_nodes(graph: &Csr, resolution: f64, order: &mut ChaCha8Rng) -> Option<Ve
     let (mut any, mut moved_in_sweep) = (false, false);
     loop {
         let Some(node) = queue.pop_front() else {
-            // A community that shrinks becomes better for nodes that were not queued: ask all again.
+            // A community that shrinks becomes better for nodes that were not queued: ask all
+            // again.
             if !std::mem::take(&mut moved_in_sweep) {
                 break;
             }
@@ -69,7 +72,8 @@ fn move_nodes(graph: &Csr, resolution: f64, order: &mut ChaCha8Rng) -> Option<Ve
             weight_to[community as usize] += weight;
         }
         let pull = resolution * strength[here] / twice_total;
-        // What the node adds to 2m times the modularity, halved, in a community that it is not part of.
+        // What the node adds to 2m times the modularity, halved, in a community that it is not part
+        // of.
         let gain = |community: u32, total: f64| weight_to[community as usize] - pull * total;
         let mut best = own;
         let mut best_gain = gain(own, community_strength[own as usize] - strength[here]);
@@ -117,7 +121,8 @@ fn move_nodes(graph: &Csr, resolution: f64, order: &mut ChaCha8Rng) -> Option<Ve
 fn shuffled(nodes: usize, order: &mut ChaCha8Rng) -> Vec<u32> {
     let mut all: Vec<u32> = (0..nodes as u32).collect();
     for last in (1..nodes).rev() {
-        // The high half of a 64-bit product: even enough for an order of visits, and without a loop.
+        // The high half of a 64-bit product: even enough for an order of visits, and without a
+        // loop.
         let other = (u64::from(order.next_u32()) * (last as u64 + 1)) >> 32;
         all.swap(last, other as usize);
     }
@@ -146,8 +151,8 @@ pub(crate) fn renumbered(labels: &[u32]) -> Vec<u32> {
         .collect()
 }
 
-/// Splits each community into its connected parts, which never lowers modularity: parts without an edge between them only share
-/// the penalty.
+/// Splits each community into its connected parts, which never lowers modularity: parts without an
+/// edge between them only share the penalty.
 pub(crate) fn connected(graph: &Csr, labels: &[u32]) -> Vec<u32> {
     let mut part = vec![u32::MAX; labels.len()];
     let mut next = 0;
@@ -172,8 +177,9 @@ pub(crate) fn connected(graph: &Csr, labels: &[u32]) -> Vec<u32> {
     part
 }
 
-/// Q = sum over communities of (inside / m - resolution (strength / 2m)^2), with `inside` the weight of the edges within;
-/// 0 for a graph without edges (Newman and Girvan 2004; the resolution is Reichardt and Bornholdt's).
+/// Q = sum over communities of (inside / m - resolution (strength / 2m)^2), with `inside` the
+/// weight of the edges within; 0 for a graph without edges (Newman and Girvan 2004; the resolution
+/// is Reichardt and Bornholdt's).
 pub(crate) fn modularity(graph: &Csr, labels: &[u32], resolution: f64) -> f64 {
     let twice_total = graph.twice_total();
     if twice_total <= 0.0 {
@@ -368,7 +374,8 @@ mod tests {
         let expected: Vec<u32> = (0..60).map(|node| node / 5).collect();
         for seed in 0..4 {
             assert_eq!(louvain(&ring, 1.0, seed), expected);
-            // Higher resolution cannot split a clique before it is well above 1; lower joins neighbours.
+            // Higher resolution cannot split a clique before it is well above 1; lower joins
+            // neighbours.
             assert_eq!(louvain(&ring, 2.0, seed), expected);
             assert!(louvain(&ring, 0.2, seed).iter().max() < Some(&11));
         }
@@ -415,14 +422,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn modularity_is_the_definition((nodes, edges) in small_graph(), gamma in 0.1_f64..4.0, modulus in 1_u32..6) {
+        fn modularity_is_the_definition(
+            (nodes, edges) in small_graph(),
+            gamma in 0.1_f64..4.0,
+            modulus in 1_u32..6,
+        ) {
             let labels: Vec<u32> = (0..nodes as u32).map(|node| (node * 7 + 3) % modulus).collect();
             let fast = modularity(&graph(nodes, &edges), &labels, gamma);
             prop_assert!((fast - naive_modularity(nodes, &edges, &labels, gamma)).abs() < 1e-9);
         }
 
         #[test]
-        fn no_single_move_improves((nodes, edges) in small_graph(), gamma in 0.3_f64..3.0, seed in 0_u64..4) {
+        fn no_single_move_improves(
+            (nodes, edges) in small_graph(),
+            gamma in 0.3_f64..3.0,
+            seed in 0_u64..4,
+        ) {
             // One level: exactly what the moves promise.
             let csr = graph(nodes, &edges);
             let Some(labels) = move_nodes(&csr, gamma, &mut ChaCha8Rng::seed_from_u64(seed)) else {

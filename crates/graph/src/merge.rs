@@ -71,13 +71,13 @@ impl Groups {
     }
 }
 
-/// Merges each group below the minimal size, the smallest first, into the group of its provider to which the most weight leads,
-/// as long as there is one with room.
-pub(crate) fn merge_small(subject: Subject<'_>, labels: Vec<u32>) -> Vec<u32> {
+/// Merges each group below the minimal size, the smallest first, into the group of its provider to
+/// which the most weight leads, as long as there is one with room.
+pub(crate) fn merge_small(subject: Subject<'_>, labels: &[u32]) -> Vec<u32> {
     let mut groups = Groups::new(
         subject.graph,
         subject.homes,
-        &labels,
+        labels,
         subject.options.max_size,
     );
     let small = |size: usize| size < subject.options.min_size;
@@ -103,10 +103,11 @@ pub(crate) fn merge_small(subject: Subject<'_>, labels: Vec<u32>) -> Vec<u32> {
             }
         }
     }
-    groups.labels(&labels)
+    groups.labels(labels)
 }
 
-/// A possible merger of two groups, `a < b`, as they were when it was put down. The greatest comes first.
+/// A possible merger of two groups, `a < b`, as they were when it was put down. The greatest comes
+/// first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Merger {
     /// Bits of a positive number, which sort as the number does.
@@ -115,8 +116,9 @@ struct Merger {
     sizes: (usize, usize),
 }
 
-/// Merges the two groups that are the closest, again and again, until the mean size is the wanted one or nothing
-/// may merge. Closeness is the weight between two groups per tool of the smaller: how much that one depends on the other.
+/// Merges the two groups that are the closest, again and again, until the mean size is the wanted
+/// one or nothing may merge. Closeness is the weight between two groups per tool of the smaller:
+/// how much that one depends on the other.
 pub(crate) fn grow(subject: Subject<'_>, labels: &[u32]) -> Vec<u32> {
     let options = subject.options;
     let mut groups = Groups::new(subject.graph, subject.homes, labels, options.max_size);
@@ -195,7 +197,8 @@ mod tests {
 
     #[test]
     fn small_groups_find_the_heaviest_host_of_their_provider() {
-        // 0-2 and 3-5 are groups of provider 0; 6 leans to 3-5; 7, of provider 1, only to strangers.
+        // 0-2 and 3-5 are groups of provider 0; 6 leans to 3-5; 7, of provider 1, only to
+        // strangers.
         let graph = Csr::new(
             8,
             [(6, 0, 1.0), (6, 3, 2.0), (7, 5, 9.0), (0, 3, 1.0)].into_iter(),
@@ -213,10 +216,7 @@ mod tests {
             homes: &homes,
             options: &options,
         };
-        assert_eq!(
-            merge_small(subject, labels.clone()),
-            [0, 0, 0, 1, 1, 1, 1, 2]
-        );
+        assert_eq!(merge_small(subject, &labels), [0, 0, 0, 1, 1, 1, 1, 2]);
         let options = Options {
             max_size: 3,
             ..options
@@ -225,7 +225,7 @@ mod tests {
             options: &options,
             ..subject
         };
-        assert_eq!(merge_small(full, labels.clone()), labels);
+        assert_eq!(merge_small(full, &labels), labels);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use crate::arithmetic::ln;
 
 /// Adjusted mutual information: 1 for equal partitions, about 0 for unrelated ones.
 ///
-/// AMI = (MI - E[MI]) / (mean of the two entropies - E[MI]), with E[MI] over all partitions of the same sizes
-/// (Vinh, Epps and Bailey 2010, "Information theoretic measures for clusterings comparison", AMI_sum). Two partitions of one
-/// cluster each, or of nothing but single things, agree: 1.
+/// AMI = (MI - E[MI]) / (mean of the two entropies - E[MI]), with E[MI] over all partitions of the
+/// same sizes (Vinh, Epps and Bailey 2010, "Information theoretic measures for clusterings
+/// comparison", AMI_sum). Two partitions of one cluster each, or of nothing but single things,
+/// agree: 1.
 pub(crate) fn adjusted_mutual_information(pairs: &[(u32, u32)]) -> f64 {
     let n = pairs.len();
     let (rows, columns, cells) = contingency(pairs);
@@ -74,7 +75,8 @@ fn term(n: usize, row: usize, column: usize, count: f64) -> f64 {
     count / n * ln(n * count / (row as f64 * column as f64))
 }
 
-/// The mean over all tables with the given margins. Only sizes matter, so that equal ones are taken together.
+/// The mean over all tables with the given margins. Only sizes matter, so that equal ones are taken
+/// together.
 fn expected_mutual_information(
     n: usize,
     rows: &BTreeMap<usize, usize>,
@@ -89,8 +91,9 @@ fn expected_mutual_information(
     sum
 }
 
-/// The mean of one cell's term. The cell's count is hypergeometric; its probabilities follow from the ratio of neighbours,
-/// outwards from the likeliest, so that there is neither a factorial nor an exponential.
+/// The mean of one cell's term. The cell's count is hypergeometric; its probabilities follow from
+/// the ratio of neighbours, outwards from the likeliest, so that there is neither a factorial nor
+/// an exponential.
 fn expected_term(n: usize, row: usize, column: usize) -> f64 {
     let least = (row + column).saturating_sub(n);
     let most = row.min(column);
@@ -167,8 +170,9 @@ mod tests {
         assert!((ami(&[0, 0, 1, 1], &[5, 5, 3, 3]) - 1.0).abs() < 1e-12);
         assert!((ami(&[0, 0, 0], &[0, 0, 0]) - 1.0).abs() < 1e-12);
         assert!(ami(&[0, 0, 0, 0], &[0, 1, 2, 3]).abs() < 1e-12);
-        // By hand: MI = 0 and both entropies are ln 2. Of the 6 ways to deal two pairs to two pairs, 2 agree
-        // (MI = ln 2) and 4 do not (MI = 0), so E[MI] = ln 2 / 3 and AMI = (0 - 1/3) / (1 - 1/3).
+        // By hand: MI = 0 and both entropies are ln 2. Of the 6 ways to deal two pairs to two
+        // pairs, 2 agree (MI = ln 2) and 4 do not (MI = 0), so E[MI] = ln 2 / 3 and AMI = (0 - 1/3)
+        // / (1 - 1/3).
         assert!((ami(&[0, 0, 1, 1], &[0, 1, 0, 1]) + 0.5).abs() < 1e-12);
     }
 
@@ -183,7 +187,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn expectation_is_the_mean_over_permutations(pairs in prop::collection::vec((0_u32..3, 0_u32..3), 1..7)) {
+        fn expectation_is_the_mean_over_permutations(
+            pairs in prop::collection::vec((0_u32..3, 0_u32..3), 1..7),
+        ) {
             let (a, mut b): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
             let (rows, columns, _) = contingency(&pairs);
             let (mut sum, mut count) = (0.0, 0.0);

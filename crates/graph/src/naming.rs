@@ -13,10 +13,11 @@ const KEPT_WORDS: usize = 6;
 /// Words in a name, where two domains do not force more.
 const NAME_WORDS: usize = 2;
 
-/// Each domain's name, `[a-z0-9-]`, unique, and its most characteristic words, the most characteristic first.
+/// Each domain's name, `[a-z0-9-]`, unique, and its most characteristic words, the most
+/// characteristic first.
 ///
-/// A word's weight is the share of the domain's tools that carry it in their name or resource, times its inverse document frequency over
-/// domains.
+/// A word's weight is the share of the domain's tools that carry it in their name or resource,
+/// times its inverse document frequency over domains.
 pub(crate) fn names(tools: &[ToolNode], domains: &[Vec<usize>]) -> Vec<(String, Vec<String>)> {
     let counts: Vec<BTreeMap<String, f64>> = domains
         .iter()
@@ -54,7 +55,8 @@ pub(crate) fn names(tools: &[ToolNode], domains: &[Vec<usize>]) -> Vec<(String, 
 fn word_counts(tools: &[ToolNode], domain: &[usize]) -> BTreeMap<String, f64> {
     let mut counts = BTreeMap::new();
     for tool in domain.iter().map(|tool| &tools[*tool]) {
-        let provider: BTreeSet<String> = words::words(&tool.provider).into_iter().collect();
+        let short = words::words(short_provider(&tool.provider));
+        let provider = words::words(&tool.provider);
         let of_tool: BTreeSet<String> = words::name_nouns(&tool.name)
             .iter()
             .map(String::as_str)
@@ -64,9 +66,11 @@ fn word_counts(tools: &[ToolNode], domain: &[usize]) -> BTreeMap<String, f64> {
             .collect();
         let of_api = words::words(&tool.api)
             .into_iter()
-            .filter(|word| !of_tool.contains(word));
+            .filter(|word| !of_tool.contains(word) && !provider.contains(word));
         let fitting = |word: &String| {
-            word.len() > 2 && !provider.contains(word) && !words::is_stop_word(word)
+            let noise =
+                words::is_stop_word(word) || words::is_protocol(word) || words::is_path_noise(word);
+            word.len() > 2 && !noise && !short.contains(word)
         };
         for word in of_api.filter(fitting).collect::<BTreeSet<_>>() {
             *counts.entry(word).or_default() += 0.5;

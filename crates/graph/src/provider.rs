@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::tool_node::ToolNode;
 
+/// Levels by which groups are split: provider, API and this many nouns less two.
+const MAX_LEVELS: usize = 16;
+
 /// One group per provider and API, none larger than `max_size`.
-pub(crate) fn specs(tools: &[ToolNode], max_size: usize) -> Vec<Vec<usize>> {
+pub(crate) fn specs(tools: &[&ToolNode], max_size: usize) -> Vec<Vec<usize>> {
     let mut by_spec: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for (index, tool) in tools.iter().enumerate() {
         by_spec
@@ -19,15 +22,16 @@ pub(crate) fn specs(tools: &[ToolNode], max_size: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Splits by provider, then API, then the nouns of the resource from the outermost inwards; small neighbours stay together.
-pub(crate) fn split(tools: &[ToolNode], members: Vec<usize>, max_size: usize) -> Vec<Vec<usize>> {
+/// Splits by provider, then API, then the nouns of the resource from the outermost inwards; small
+/// neighbours stay together.
+pub(crate) fn split(tools: &[&ToolNode], members: Vec<usize>, max_size: usize) -> Vec<Vec<usize>> {
     let mut out = Vec::new();
     split_level(tools, members, max_size.max(1), 0, &mut out);
     out
 }
 
 fn split_level(
-    tools: &[ToolNode],
+    tools: &[&ToolNode],
     mut members: Vec<usize>,
     max_size: usize,
     level: usize,
@@ -41,16 +45,12 @@ fn split_level(
     let mut parts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for tool in &members {
         parts
-            .entry(level_name(&tools[*tool], level))
+            .entry(level_name(tools[*tool], level))
             .or_default()
             .push(*tool);
     }
-    if parts.len() == 1
-        && level > 1
-        && members
-            .iter()
-            .all(|tool| tools[*tool].nouns().count() + 2 <= level)
-    {
+    let deepest = |tool: &usize| tools[*tool].nouns().count() + 2 <= level;
+    if level >= MAX_LEVELS || (parts.len() == 1 && level > 1 && members.iter().all(deepest)) {
         // All alike: as even as can be, in the order given.
         let pieces = members.len().div_ceil(max_size);
         let size = members.len().div_ceil(pieces);
@@ -109,8 +109,9 @@ mod tests {
             "product",
             "order",
         ];
-        let mut tools: Vec<ToolNode> = hints.iter().map(|hint| tool("shop", hint)).collect();
-        tools.push(tool("mail", "message"));
+        let mut nodes: Vec<ToolNode> = hints.iter().map(|hint| tool("shop", hint)).collect();
+        nodes.push(tool("mail", "message"));
+        let tools: Vec<&ToolNode> = nodes.iter().collect();
         assert_eq!(specs(&tools, 10), [vec![7], vec![0, 1, 2, 3, 4, 5, 6]]);
         assert_eq!(
             specs(&tools, 3),

@@ -26,9 +26,11 @@ pub struct Quality {
     pub sizes: Sizes,
     /// The tool graph.
     pub graph: GraphCounts,
-    /// Louvain's resolution: the given one, or the one that was found. Absent in [`Mode::Provider`].
+    /// Louvain's resolution: the given one, or the one that was found. Absent in
+    /// [`Mode::Provider`].
     pub resolution: Option<f64>,
-    /// Modularity of the domains in the similarity graph, at resolution 1; a tool that is set aside is a domain of its own.
+    /// Modularity of the domains in the similarity graph, at resolution 1; a tool that is set aside
+    /// is a domain of its own.
     pub modularity: f64,
     /// Agreement with the tools' providers.
     pub providers: Agreement,
@@ -99,14 +101,15 @@ pub struct Bar {
 pub struct Agreement {
     /// Tools that count.
     pub tools: usize,
-    /// Adjusted mutual information (Vinh, Epps and Bailey 2010): 1 for equal divisions, about 0 for unrelated ones.
+    /// Adjusted mutual information (Vinh, Epps and Bailey 2010): 1 for equal divisions, about 0 for
+    /// unrelated ones.
     pub adjusted_mutual_information: f64,
     /// Share of tools that carry the commonest label of their domain.
     pub purity: f64,
 }
 
-/// Required inputs, and those that another tool of the same domain produces. A tool that is set aside has nobody to produce for
-/// it, so that leaving tools out does not look like a gain.
+/// Required inputs, and those that another tool of the same domain produces. A tool that is set
+/// aside has nobody to produce for it, so that leaving tools out does not look like a gain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inputs {
     /// Tools that require something.
@@ -119,7 +122,8 @@ pub struct Inputs {
     pub inputs: usize,
     /// Those that are produced.
     pub inputs_met: usize,
-    /// Required inputs whose name ends on what identifies a thing (`id`, `key`, `name`, `number`...).
+    /// Required inputs whose name ends on what identifies a thing (`id`, `key`, `name`,
+    /// `number`...).
     pub identifiers: usize,
     /// Those that are produced.
     pub identifiers_met: usize,

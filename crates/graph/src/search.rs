@@ -1,15 +1,18 @@
 //! Exact search: all pairs of tools whose similarity exceeds tau.
 //!
-//! Vectors are rounded to 16-bit integers first. Their dot products are then exact, so that which edges there are, and
-//! how strong, depends neither on the machine's instructions nor on the order in which threads finish.
+//! Vectors are rounded to 16-bit integers first. Their dot products are then exact, so that which
+//! edges there are, and how strong, depends neither on the machine's instructions nor on the order
+//! in which threads finish.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use wide::{i16x8, i32x4};
 
 use crate::tool_node::ToolNode;
 use crate::vectors::Vectors;
 
-/// Length of a quantised vector. A dot product stays below 2^29, and by Cauchy and Schwarz so does each partial sum.
+/// Length of a quantised vector. A dot product stays below 2^29, and by Cauchy and Schwarz so does
+/// each partial sum.
 const SCALE: f64 = 16384.0;
 const LANES: usize = 8;
 /// Vectors per block: two blocks of 256 dimensions fit the second-level cache.
@@ -21,7 +24,7 @@ const SLACK: usize = 4;
 const SAME_PROVIDER: f64 = 0.25;
 
 /// An edge of the tool graph, `a < b`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
     /// Index of a tool.
     pub a: u32,
@@ -102,8 +105,9 @@ struct Group {
 
 /// All edges, capped: an edge stays when it is among the `max_neighbours` best of one of its ends.
 ///
-/// The better neighbour is the more similar; then the one whose group (tools of one API with equal vectors, numbered
-/// by their first member) comes next after one's own, cyclically; then the next member. `progress` gets (blocks done, blocks).
+/// The better neighbour is the more similar; then the one whose group (tools of one API with equal
+/// vectors, numbered by their first member) comes next after one's own, cyclically; then the next
+/// member. `progress` gets (blocks done, blocks).
 pub(crate) fn search(
     vectors: &Vectors,
     homes: &[Home],
@@ -166,7 +170,8 @@ pub(crate) fn search(
     found
 }
 
-/// The groups by first member, and their rows one after the other, with zero rows up to a whole number of blocks.
+/// The groups by first member, and their rows one after the other, with zero rows up to a whole
+/// number of blocks.
 fn grouped(vectors: &Vectors, homes: &[Home]) -> (Vec<Group>, Vec<i16x8>) {
     let rows: Vec<Vec<i16>> = vectors
         .rows()
@@ -249,7 +254,7 @@ fn products(left: [&[i16x8]; 2], right: [&[i16x8]; 2]) -> [[i32; 2]; 2] {
         sums[1][0] += b.dot(*c);
         sums[1][1] += b.dot(*d);
     }
-    sums.map(|row| row.map(|sum| sum.reduce_add()))
+    sums.map(|row| row.map(i32x4::reduce_add))
 }
 
 /// The best neighbours of a group so far.
@@ -282,7 +287,8 @@ impl Nearest {
         }
     }
 
-    /// Sorts, and drops what is beyond the limit. Each group stands for one tool at least, so that no more are needed.
+    /// Sorts, and drops what is beyond the limit. Each group stands for one tool at least, so that
+    /// no more are needed.
     fn cut(&mut self, own: u32, groups: usize, limit: usize) {
         let distance = |other: u32| (other as usize + groups - own as usize) % groups;
         self.best
@@ -405,7 +411,8 @@ mod tests {
             affinity in prop::sample::select(vec![0.0, 0.2]),
             max_neighbours in 1_usize..12,
         ) {
-            let values = rows.iter().flat_map(|(row, _)| row.iter().map(|value| f32::from(*value))).collect();
+            let values = rows.iter().flat_map(|(row, _)| row);
+            let values = values.map(|value| f32::from(*value)).collect();
             let vectors = Vectors::new(11, values);
             let homes: Vec<Home> = rows.iter().map(|(_, home)| *home).collect();
             let similarity = Similarity { tau, affinity, max_neighbours };

@@ -5,12 +5,15 @@ use serde_json::{Map, Value};
 
 use crate::words;
 
-/// Fields kept on each side of a tool. Schemas of cloud APIs have thousands; those nearest to the root come first.
+/// Fields kept on each side of a tool. Schemas of cloud APIs have thousands; those nearest to the
+/// root come first.
 const MAX_FIELDS: usize = 64;
 /// Levels of nested objects that are read.
 const MAX_DEPTH: u8 = 2;
 /// Wrappers and arrays inside one another that are seen through.
 const MAX_WRAPPERS: u8 = 4;
+/// Objects that wait to be read, at most.
+const MAX_WAITING: usize = 1024;
 /// Characters of a field's description that are kept.
 const MAX_DESCRIPTION: usize = 120;
 
@@ -25,11 +28,14 @@ pub struct ToolNode {
     pub api: String,
     /// What a model calls.
     pub name: String,
-    /// The nouns of the path, or else of the name, outermost first, joined by `/`: `order/line item`.
+    /// The nouns of the path, or else of the name, outermost first, joined by `/`: `order/line
+    /// item`.
     pub resource_hint: Option<String>,
-    /// What goes in, nearest to the root first, without protocol noise (paging, headers, projections).
+    /// What goes in, nearest to the root first, without protocol noise (paging, headers,
+    /// projections).
     pub params: Vec<Field>,
-    /// What comes out, seen through envelopes such as `{"data": [...]}`; the same order, without the same noise.
+    /// What comes out, seen through envelopes such as `{"data": [...]}`; the same order, without
+    /// the same noise.
     pub outputs: Vec<Field>,
     /// Names of the [`params`](Self::params) that a call must give.
     pub required: Vec<String>,
@@ -44,8 +50,8 @@ pub struct Field {
     pub name: String,
     /// May be empty.
     pub description: String,
-    /// The thing that the field belongs to, as lower-case singular words, where that is not the tool's own resource:
-    /// `customer` for the `id` in `{"customer": {"id": ...}}`.
+    /// The thing that the field belongs to, as lower-case singular words, where that is not the
+    /// tool's own resource: `customer` for the `id` in `{"customer": {"id": ...}}`.
     pub entity: Option<String>,
     /// Objects around it: 0 for a parameter or a field of the replied thing itself.
     pub depth: u8,
@@ -209,7 +215,9 @@ impl<'a> Fields<'a> {
             let inner = object(schema);
             let own = words::words(name).join(" ");
             let wraps = words::is_wrapper(name) || self.resource == Some(own.as_str());
-            if let Some((properties, named)) = inner {
+            if let Some((properties, named)) = inner
+                && self.waiting.len() < MAX_WAITING
+            {
                 let wraps = wraps && wrappers < MAX_WRAPPERS;
                 let named = if named.is_empty() && !wraps {
                     own
@@ -246,7 +254,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The properties of an object, or of the objects in an array, and the name that the spec gave them.
+/// The properties of an object, or of the objects in an array, and the name that the spec gave
+/// them.
 fn object(schema: &Value) -> Option<(&Map<String, Value>, String)> {
     let mut schema = schema;
     for _ in 0..MAX_WRAPPERS {

@@ -1,1 +1,24 @@
-//! .
+//! Episodes: agents, users, trajectories, the funnel and the exports.
+//!
+//! An episode is one [`Agent`], one user, one task and one session, until it ends; its record is a
+//! [`Trajectory`]. [`run_world`] plays every task of a world with the [`Reference`] agents, which need no
+//! model: they are the ceiling and the floor of every report. [`Funnel`] decides which trajectories become
+//! training data, [`trl_row`] writes one down.
+
+mod agents;
+mod episode;
+mod export;
+mod funnel;
+mod run;
+mod trajectory;
+mod user;
+
+pub use agents::{Action, Agent, Observation, Reference};
+pub use episode::{
+    Episode, EpisodeLimits, Keep, finish_tool, run_episode, system_message, tools_of,
+};
+pub use export::trl_row;
+pub use funnel::{Funnel, STAGES, StageCount};
+pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, run_world};
+pub use trajectory::{Ending, Fault, StepRecord, Trajectory, VERSION};
+pub use user::TemplateUser;

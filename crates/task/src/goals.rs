@@ -108,6 +108,8 @@ impl Ground<'_> {
             reason: None,
             ends: vec![AcceptedEnd { diff, texts }],
             facts: Vec::new(),
+            grounds: Vec::new(),
+            looked: Vec::new(),
         };
         Ok(self.task(
             builder,
@@ -249,6 +251,8 @@ impl Ground<'_> {
             reason: None,
             ends: vec![AcceptedEnd::default()],
             facts: vec![fact],
+            grounds: Vec::new(),
+            looked: Vec::new(),
         };
         self.task(builder, kind, intent, answer, expectation, Vec::new())
     }
@@ -265,6 +269,7 @@ impl Ground<'_> {
         Fact {
             value: value.clone(),
             kind,
+            nouns: Vec::new(),
             about: schema.name(at),
             support: rows
                 .into_iter()
@@ -279,6 +284,15 @@ impl Ground<'_> {
                 })
                 .collect(),
             others,
+        }
+    }
+
+    /// A row that must have been seen.
+    fn row(&self, table: usize, key: &Cell) -> Support {
+        Support {
+            table: self.atlas.schema().tables[table].name.clone(),
+            key: vec![key.clone()],
+            columns: Vec::new(),
         }
     }
 
@@ -463,15 +477,12 @@ impl Ground<'_> {
         let (many, one) = nouns(schema, table);
         let support = counted
             .iter()
-            .map(|own| Support {
-                table: schema.tables[table].name.clone(),
-                key: vec![own[key.column].clone()],
-                columns: Vec::new(),
-            })
+            .map(|own| self.row(table, &own[key.column]))
             .collect();
         let fact = Fact {
             value: Cell::Integer(listed as i64),
             kind: FactKind::Number,
+            nouns: vec![many.clone(), one.clone()],
             about: format!("number of {many}"),
             support,
             others: Vec::new(),
@@ -517,6 +528,11 @@ impl Ground<'_> {
             if builder.calls.is_empty() || !self.shows_why(&builder, *rule) {
                 return Ok(Err(Dropped::NotHere));
             }
+            let grounds: Vec<Support> = wish
+                .picks
+                .iter()
+                .map(|(_, handle)| self.row(handle.table, &handle.key))
+                .collect();
             builder.wishes.push(wish);
             let intent = intent::request(&builder, draws);
             let rule = &self.atlas.world.rules()[*rule];
@@ -526,6 +542,8 @@ impl Ground<'_> {
                 reason: Some(rule.id.clone()),
                 ends: vec![AcceptedEnd::default()],
                 facts: Vec::new(),
+                grounds,
+                looked: Vec::new(),
             };
             let temptation = vec![GoldCall {
                 tool: definition.name.clone(),
@@ -612,6 +630,8 @@ impl Ground<'_> {
             reason: Some(format!("there is no such {noun}")),
             ends: vec![AcceptedEnd::default()],
             facts: Vec::new(),
+            grounds: Vec::new(),
+            looked: vec![self.atlas.schema().tables[missing.table].name.clone()],
         };
         let mut trial = self.state.session(self.seed)?;
         let works = trial

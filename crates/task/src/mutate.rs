@@ -105,6 +105,11 @@ impl Mutator<'_> {
                 add("did what it must not", tempted);
             }
         }
+        if !task.expectation.grounds.is_empty() || !task.expectation.looked.is_empty() {
+            let mut guessed = gold.clone();
+            guessed.calls.clear();
+            add("guessed without looking", guessed);
+        }
         self.answers(task, &gold, draws, &mut add);
         self.beyond(task, &gold, &writes, draws, &mut mutants);
         Ok(mutants)

@@ -233,6 +233,35 @@ impl Answer {
         }
     }
 
+    /// True when the answer gives the value as a count of these nouns: `3 orders`, `three open orders`;
+    /// or as the only number beside at most one other.
+    pub fn counts(&self, value: &Cell, nouns: &[String]) -> bool {
+        let Cell::Integer(number) = value else {
+            return false;
+        };
+        if !self.has_number(*number as f64) {
+            return false;
+        }
+        let mut distinct = self.numbers.clone();
+        distinct.sort_by(f64::total_cmp);
+        distinct.dedup();
+        if distinct.len() <= 2 {
+            return true;
+        }
+        let words = words(&self.lower);
+        let nouns: Vec<Vec<&str>> = nouns.iter().map(|noun| noun.split(' ').collect()).collect();
+        words.iter().enumerate().any(|(at, (_, word))| {
+            find_numbers(word).contains(&(*number as f64))
+                && nouns.iter().any(|noun| {
+                    (at + 1..=at + 3).any(|from| {
+                        words
+                            .get(from..from + noun.len())
+                            .is_some_and(|part| part.iter().map(|(_, word)| word).eq(noun.iter()))
+                    })
+                })
+        })
+    }
+
     fn has_number(&self, number: f64) -> bool {
         self.numbers
             .iter()
@@ -530,6 +559,17 @@ mod tests {
             "2026-03-19T14:30:00Z",
             FactKind::Instant
         ));
+    }
+
+    #[test]
+    fn counts_stand_with_their_noun() {
+        let orders = ["orders".to_string(), "order".to_string()];
+        let counts = |text: &str| Answer::new(text).counts(&Cell::Integer(3), &orders);
+        assert!(counts("You have three orders: 12, 15 and 19."));
+        assert!(counts("3 open orders, of 5, 7 and 9"));
+        assert!(counts("It is 3."));
+        assert!(!counts("1, 2, 3, 4, 5 orders"));
+        assert!(!counts("It is 4."));
     }
 
     #[test]

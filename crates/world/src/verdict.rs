@@ -24,6 +24,12 @@ pub struct Expectation {
     /// The facts that the agent must state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
+    /// Rows that the agent must have seen to know why it declines: declining unseen is a guess.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grounds: Vec<Support>,
+    /// Tables into which the agent must have looked to know that something is not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looked: Vec<String>,
 }
 
 /// A fact that the user asks for.
@@ -33,6 +39,9 @@ pub struct Fact {
     pub value: Cell,
     /// How people write it.
     pub kind: FactKind,
+    /// The noun that belongs to a count, in singular and plural: `3 orders`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nouns: Vec<String>,
     /// `table.column` that it stands in, or what was computed.
     pub about: String,
     /// What the agent must have seen to know it.
@@ -58,7 +67,7 @@ pub struct Support {
 /// One clause of a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clause {
-    /// `outcome`, `state`, `answer`, `policy` or `confirmation`.
+    /// `outcome`, `grounds`, `state`, `answer`, `policy` or `confirmation`.
     pub name: String,
     /// Whether it holds.
     pub passed: bool,
@@ -122,6 +131,7 @@ pub fn verify(
     let mut verdict = Verdict::default();
     let renaming = state_clause(&world, &diff, expectation, &mut verdict);
     outcome_clause(transcript, expectation, &mut verdict);
+    grounds_clause(session, expectation, &renaming, &mut verdict);
     answer_clause(session, transcript, expectation, &renaming, &mut verdict);
     policy_clause(session, &mut verdict);
     confirmation_clause(session, transcript, &mut verdict);
@@ -262,6 +272,48 @@ fn outcome_clause(transcript: &Transcript, expectation: &Expectation, verdict: &
     push(verdict, "outcome", passed, detail);
 }
 
+/// An outcome is known, not guessed: what shows it was seen.
+fn grounds_clause(
+    session: &Session,
+    expectation: &Expectation,
+    renaming: &Renaming,
+    verdict: &mut Verdict,
+) {
+    if expectation.grounds.is_empty() && expectation.looked.is_empty() {
+        return;
+    }
+    let world = session.world();
+    let mut problems = Vec::new();
+    for support in &expectation.grounds {
+        if !is_supported(session, support, renaming) {
+            problems.push(format!("{} was never shown", describe(support)));
+        }
+    }
+    for name in &expectation.looked {
+        let looked = session.log().iter().any(|record| {
+            record.error.is_none()
+                && world.tool(&record.tool).is_some_and(|tool| {
+                    tool.flow.results.iter().any(|field| {
+                        field
+                            .origins
+                            .columns
+                            .iter()
+                            .any(|column| world.schema().tables[column.table].name == *name)
+                    })
+                })
+        });
+        if !looked {
+            problems.push(format!("nobody looked into {name}"));
+        }
+    }
+    push(verdict, "grounds", problems.is_empty(), problems.join("; "));
+}
+
+fn describe(support: &Support) -> String {
+    let key: Vec<String> = support.key.iter().map(ToString::to_string).collect();
+    format!("{} {}", support.table, key.join(" "))
+}
+
 fn answer_clause(
     session: &Session,
     transcript: &Transcript,
@@ -277,7 +329,12 @@ fn answer_clause(
     // Facts that stand in one column are asked together: their values are no spray of each other.
     for fact in &expectation.facts {
         let value = own_cell(&fact.value, renaming);
-        if !answer.mentions(&value, fact.kind) {
+        let stated = if fact.nouns.is_empty() {
+            answer.mentions(&value, fact.kind)
+        } else {
+            answer.counts(&value, &fact.nouns)
+        };
+        if !stated {
             problems.push(format!("{} ({}) is not stated", fact.about, value));
             continue;
         }
@@ -287,15 +344,9 @@ fn answer_clause(
             .find(|support| !is_supported(session, support, renaming))
         {
             problems.push(format!(
-                "{} was never shown: {} {}",
+                "{} was never shown: {}",
                 fact.about,
-                missing.table,
-                missing
-                    .key
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" ")
+                describe(missing)
             ));
         }
         let asked: Vec<&Cell> = expectation

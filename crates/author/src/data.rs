@@ -31,7 +31,7 @@ pub(crate) fn data(plan: &Plan) -> DataFile {
 }
 
 /// Referenced tables before those that refer to them; a cycle is broken at a column that may be NULL.
-fn order(plan: &Plan) -> Vec<usize> {
+pub(crate) fn order(plan: &Plan) -> Vec<usize> {
     let mut left: Vec<usize> = (0..plan.tables.len()).collect();
     let mut done: Vec<usize> = Vec::new();
     while !left.is_empty() {

@@ -265,7 +265,9 @@ fn read_path(http: &HttpShape) -> Result<(Vec<Step>, Option<String>), String> {
                 Some(step) if step.parameter.is_none() && tail.is_none() => {
                     step.parameter = Some(name.to_string());
                 }
-                _ => return Err("two parameters follow each other in the path".into()),
+                // `/repos/{owner}/{repo}`: the last one picks, those before it are the scope.
+                Some(step) if tail.is_none() => step.parameter = Some(name.to_string()),
+                _ => return Err("a parameter stands where a thing should".into()),
             },
             // Part of a longer parameter: the rows above are the scope of the world.
             Segment::Wildcard => {}
@@ -335,9 +337,6 @@ mod tests {
             path("/v1/{name=projects/*/zones/*}:stop"),
             "project zone[name] :stop"
         );
-        assert_eq!(
-            path("/x/{a}/{b}"),
-            "two parameters follow each other in the path"
-        );
+        assert_eq!(path("/repos/{owner}/{repo}/issues"), "repo[repo] issue");
     }
 }

@@ -1276,6 +1276,9 @@ fn is_search(name: &str) -> bool {
 
 /// Paging, sorting, projection: what an API needs and a world does not.
 pub(crate) fn is_protocol(name: &str) -> bool {
+    if crate::resources::is_machinery(name) {
+        return true;
+    }
     let words = words(name);
     let joined = words.concat();
     is_limit(name)

@@ -74,6 +74,7 @@ pub(crate) fn plan(
         tables: builder.tables,
         tools: Vec::new(),
     };
+    consistent(&mut plan);
     for (table, noun) in nouns.iter().enumerate() {
         for at in &by_noun[noun] {
             match tool(&plan, &operations[*at], *at, &classified[at], table, links) {
@@ -84,6 +85,81 @@ pub(crate) fn plan(
     }
     plan.tools.sort_by_key(|tool| tool.operation);
     (plan, left_out)
+}
+
+/// Makes keys and references fit each other: one type, one column, no circle that must be filled.
+fn consistent(plan: &mut Plan) {
+    let keys: Vec<Option<Kind>> = plan
+        .tables
+        .iter()
+        .map(|table| match table.key[..] {
+            [key] => Some(table.columns[key].kind),
+            _ => None,
+        })
+        .collect();
+    for table in &mut plan.tables {
+        for key in table.key.clone() {
+            forget_values(&mut table.columns[key]);
+        }
+        for column in &mut table.columns {
+            let Some(parent) = column.references else {
+                continue;
+            };
+            match keys[parent] {
+                Some(kind) => {
+                    column.kind = kind;
+                    forget_values(column);
+                }
+                None => column.references = None,
+            }
+        }
+        let owner = table.owner;
+        let owned = table
+            .columns
+            .iter()
+            .any(|column| column.references.is_some() && column.references == owner);
+        if !owned {
+            table.owner = None;
+        }
+    }
+    // What is filled later than its referrer may be NULL there.
+    let order = crate::data::order(plan);
+    for (position, at) in order.iter().enumerate() {
+        let key = plan.tables[*at].key.clone();
+        for (column_at, column) in plan.tables[*at].columns.iter_mut().enumerate() {
+            let late = column
+                .references
+                .is_some_and(|parent| !order[..position].contains(&parent));
+            if late && key.contains(&column_at) {
+                column.references = None;
+            } else if late {
+                column.required = false;
+            }
+        }
+    }
+}
+
+/// A key takes its values from the world, not from the spec.
+fn forget_values(column: &mut ColumnPlan) {
+    let kind = if column.kind == Kind::Integer {
+        "integer"
+    } else {
+        "string"
+    };
+    if let Some(schema) = column.schema.as_object_mut() {
+        for keyword in [
+            "enum",
+            "format",
+            "minimum",
+            "maximum",
+            "maxLength",
+            "default",
+            "items",
+        ] {
+            schema.remove(keyword);
+        }
+        schema.insert("type".into(), Value::from(kind));
+    }
 }
 
 struct Builder<'a> {
@@ -198,20 +274,20 @@ impl Builder<'_> {
                             && is_key_name(&column.field, noun))
                         || (!own && refers_to(&column.field, &step.noun))
                 });
-                if known {
+                let wanted = if own || parameter != "id" {
+                    snake(parameter)
+                } else {
+                    format!("{}_id", step.noun)
+                };
+                if known || columns.iter().any(|column| column.name == wanted) {
                     continue;
                 }
                 let kind = operation
                     .input(parameter)
                     .map_or(Kind::Text, |input| input.field.kind());
-                let name = if own || parameter != "id" {
-                    snake(parameter)
-                } else {
-                    format!("{}_id", step.noun)
-                };
                 columns.push(ColumnPlan {
-                    name: name.clone(),
-                    field: name,
+                    name: wanted.clone(),
+                    field: wanted,
                     group: None,
                     kind: if kind == Kind::Integer {
                         Kind::Integer
@@ -548,7 +624,8 @@ fn add(
 
 /// The fields that become columns: keys and references, what requests use, natural names, then the rest.
 fn choose(mut gathered: Vec<Gathered>, noun: &str) -> Vec<ColumnPlan> {
-    gathered.retain(|own| own.used || !is_noise(&own.field.name));
+    gathered
+        .retain(|own| !is_machinery(&own.field.name) && (own.used || !is_noise(&own.field.name)));
     if !gathered.iter().any(|own| own.shown) {
         // Where the spec says nothing of replies, they show what requests set.
         for own in &mut gathered {
@@ -591,24 +668,17 @@ fn choose(mut gathered: Vec<Gathered>, noun: &str) -> Vec<ColumnPlan> {
 /// Words that SQL takes for its own even where a column's name could stand.
 const RESERVED: &[&str] = &["rowid", "oid", "_rowid_"];
 
+/// Fields that serve the protocol, whoever sends them: `@odata.type`, `_links`, `$schema`.
+pub(crate) fn is_machinery(name: &str) -> bool {
+    name.starts_with(['@', '_', '$']) || words(name).first().is_some_and(|first| first == "odata")
+}
+
 fn is_noise(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     [
-        "kind",
-        "etag",
-        "object",
-        "_links",
-        "links",
-        "self",
-        "selflink",
-        "href",
-        "__v",
-        "livemode",
-        "@odata.type",
+        "kind", "etag", "object", "links", "self", "selflink", "href", "livemode",
     ]
     .contains(&lower.as_str())
-        || lower.starts_with('@')
-        || lower.starts_with('_')
 }
 
 fn importance(own: &Gathered, noun: &str) -> u8 {

@@ -19,9 +19,11 @@ const NAME_WORDS: usize = 2;
 /// A word's weight is the share of the domain's tools that carry it in their name or resource,
 /// times its inverse document frequency over domains.
 pub(crate) fn names(tools: &[ToolNode], domains: &[Vec<usize>]) -> Vec<(String, Vec<String>)> {
+    let owners: Vec<String> = domains.iter().map(|domain| owner(tools, domain)).collect();
     let counts: Vec<BTreeMap<String, f64>> = domains
         .iter()
-        .map(|domain| word_counts(tools, domain))
+        .zip(&owners)
+        .map(|(domain, owner)| word_counts(tools, domain, owner))
         .collect();
     let mut spread: BTreeMap<&str, usize> = BTreeMap::new();
     for word in counts.iter().flat_map(BTreeMap::keys) {
@@ -30,8 +32,8 @@ pub(crate) fn names(tools: &[ToolNode], domains: &[Vec<usize>]) -> Vec<(String, 
     let mut taken = BTreeSet::new();
     domains
         .iter()
-        .zip(&counts)
-        .map(|(domain, counts)| {
+        .zip(counts.iter().zip(&owners))
+        .map(|(domain, (counts, owner))| {
             let mut ranked: Vec<(f64, &str)> = counts
                 .iter()
                 .map(|(word, count)| {
@@ -45,17 +47,18 @@ pub(crate) fn names(tools: &[ToolNode], domains: &[Vec<usize>]) -> Vec<(String, 
                 .map(|(_, word)| word)
                 .take(KEPT_WORDS)
                 .collect();
-            let name = free_name(&owner(tools, domain), &ranked, &mut taken);
+            let name = free_name(owner, &ranked, &mut taken);
             (name, ranked.into_iter().map(str::to_owned).collect())
         })
         .collect()
 }
 
-/// In how many tools each word stands; a word that only the API's name holds counts half.
-fn word_counts(tools: &[ToolNode], domain: &[usize]) -> BTreeMap<String, f64> {
+/// In how many tools each word stands, but those of the owner; a word that only the API's name holds
+/// counts half.
+fn word_counts(tools: &[ToolNode], domain: &[usize], owner: &str) -> BTreeMap<String, f64> {
+    let said = words::words(owner);
     let mut counts = BTreeMap::new();
     for tool in domain.iter().map(|tool| &tools[*tool]) {
-        let short = words::words(short_provider(&tool.provider));
         let provider = words::words(&tool.provider);
         let of_tool: BTreeSet<String> = words::name_nouns(&tool.name)
             .iter()
@@ -70,7 +73,7 @@ fn word_counts(tools: &[ToolNode], domain: &[usize]) -> BTreeMap<String, f64> {
         let fitting = |word: &String| {
             let noise =
                 words::is_stop_word(word) || words::is_protocol(word) || words::is_path_noise(word);
-            word.len() > 2 && !noise && !short.contains(word)
+            word.len() > 2 && !noise && !said.contains(word)
         };
         for word in of_api.filter(fitting).collect::<BTreeSet<_>>() {
             *counts.entry(word).or_default() += 0.5;
@@ -99,6 +102,9 @@ fn owner(tools: &[ToolNode], domain: &[usize]) -> String {
 
 /// `api.example.co.uk` is `example`; what is no domain name stays.
 fn short_provider(provider: &str) -> &str {
+    if provider.contains(['/', ' ']) {
+        return provider;
+    }
     let labels: Vec<&str> = provider.split('.').collect();
     let second_level = ["ac", "co", "com", "edu", "gov", "net", "org"];
     match labels[..] {
@@ -168,7 +174,7 @@ mod tests {
             tool("api.shop.co.uk", "list_orders", "order"),
             tool("api.shop.co.uk", "getRefund", "order/refund"),
             tool("weather", "forecast", "forecast"),
-            tool("meteo.fr", "getForecast", "forecast"),
+            tool("forecast.fr", "getForecast", "forecast"),
             tool("\u{5929}\u{6c17}", "\u{5929}\u{6c17}", "\u{5929}"),
         ];
         let domains = [vec![0, 1], vec![2, 3], vec![4, 5], vec![6]];
@@ -193,6 +199,7 @@ mod tests {
             ("stripe.com", "stripe"),
             ("ndhm.gov.in", "ndhm"),
             ("bfcl", "bfcl"),
+            ("@v1.0/server", "@v1.0/server"),
             ("a.b", "a"),
         ] {
             assert_eq!(short_provider(provider), short);

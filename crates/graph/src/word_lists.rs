@@ -71,8 +71,9 @@ pub(crate) static SCHEMA_NOISE: WordList = LazyLock::new(|| {
 /// Words of paths and tools' names that name no thing.
 pub(crate) static PATH_NOISE: WordList = LazyLock::new(|| {
     list(
-        "all api asmx aspx beta by for in json of php pub public pvt rest restful service svc the \
-         to with xml",
+        "all api asmx aspx beta by detail details for guid id identifier in info information json \
+         name of paged partial php pub public pvt rest restful service single slug specific svc \
+         the to uid uri url uuid with xml",
     )
 });
 

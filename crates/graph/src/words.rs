@@ -57,9 +57,19 @@ fn singular(word: &str) -> String {
     let cut = |suffix: usize| &word[..word.len() - suffix];
     if word.len() <= 3
         || !word.ends_with('s')
-        || ["ss", "us", "is", "news", "aws", "dns", "sms", "https"]
-            .iter()
-            .any(|ending| word.ends_with(ending))
+        || [
+            "ss",
+            "us",
+            "is",
+            "news",
+            "aws",
+            "dns",
+            "sms",
+            "https",
+            "kubernetes",
+        ]
+        .iter()
+        .any(|ending| word.ends_with(ending))
     {
         return match word {
             "ids" => "id".to_owned(),

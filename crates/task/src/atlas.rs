@@ -153,6 +153,10 @@ impl Atlas {
         {
             return false;
         }
+        if column.kind != ColumnType::Text && is_moment(&column.name) {
+            // Seconds since 1970 are nothing that people say.
+            return false;
+        }
         match self.world.role(at) {
             Role::Identity(_) | Role::Stamp | Role::Random | Role::Json | Role::Sequence => false,
             Role::Value | Role::Text => !looks_internal(&column.name),
@@ -272,6 +276,30 @@ fn is_boolean(column: &Column) -> bool {
         .choices
         .as_deref()
         .is_some_and(|choices| choices == [Cell::Integer(0), Cell::Integer(1)])
+}
+
+/// Names of moments.
+pub(crate) fn is_moment(name: &str) -> bool {
+    let words = crate::words::words(name);
+    words.iter().any(|word| {
+        [
+            "time",
+            "timestamp",
+            "date",
+            "at",
+            "created",
+            "updated",
+            "modified",
+            "since",
+            "until",
+            "expires",
+            "expiry",
+            "epoch",
+            "millis",
+            "ms",
+        ]
+        .contains(&word.as_str())
+    })
 }
 
 /// Names of values that only machines handle.

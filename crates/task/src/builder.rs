@@ -451,7 +451,10 @@ impl<'a> Builder<'a> {
                 Ok(slots)
             }
             Value::Object(members) => {
-                if members.is_empty() || !members.values().all(is_plain) {
+                if members.is_empty()
+                    || !members.values().all(is_plain)
+                    || members.keys().any(|member| is_internal(member))
+                {
                     return Err(Dropped::Nested);
                 }
                 Ok(members

@@ -1,13 +1,13 @@
 //! Goals of each kind, from what the tools can do to what a user might want.
 
 use practicum_world::{
-    AcceptedEnd, Cell, ColumnRef, Diff, Draws, Expectation, Fact, FactKind, Outcome, Role, Row,
-    Sampler, State, StateError, Support, TextCell, TextRule, Tool, as_type,
+    AcceptedEnd, Cell, ColumnRef, Diff, Draws, Expectation, Fact, FactKind, Outcome, Parameter,
+    Role, Row, Sampler, State, StateError, Support, TextCell, TextRule, Tool, as_type,
 };
 use serde_json::{Map, Value};
 
 use crate::accept::plain;
-use crate::atlas::{Atlas, Reader};
+use crate::atlas::{Atlas, Reader, is_moment};
 use crate::builder::{Builder, Dropped, is_internal};
 use crate::handle::{Handle, name_row, same};
 use crate::intent;
@@ -801,7 +801,8 @@ fn wanted(
             .flow
             .column_of(&parameter.name, sampler.world().schema())
             .is_some_and(|column| is_id(sampler.world().schema(), column));
-        if !parameter.required && internal(&parameter.name) && !known {
+        if !parameter.required && !known && (internal(&parameter.name) || is_bookkeeping(parameter))
+        {
             arguments.remove(&parameter.name);
         }
     }
@@ -825,7 +826,9 @@ fn wanted(
         let rest: Vec<&str> = tool
             .parameters()
             .iter()
-            .filter(|parameter| !parameter.required && !internal(&parameter.name))
+            .filter(|parameter| {
+                !parameter.required && !internal(&parameter.name) && !is_bookkeeping(parameter)
+            })
             .map(|parameter| parameter.name.as_str())
             .collect();
         let all = sampler.arguments_about(tool, 1.0, about, draws);
@@ -838,6 +841,16 @@ fn wanted(
         }
     }
     arguments
+}
+
+/// What a service notes for itself, though its spec lets callers send it: when something was made, in
+/// seconds since 1970.
+fn is_bookkeeping(parameter: &Parameter) -> bool {
+    let words = crate::words::words(&parameter.name);
+    let noted = words.first().is_some_and(|first| {
+        ["created", "updated", "modified", "creation", "last"].contains(&first.as_str())
+    });
+    noted || (parameter.kind() != "string" && is_moment(&parameter.name))
 }
 
 /// A key, or a reference to one.

@@ -162,6 +162,15 @@ fn change_phrase(builder: &Builder<'_>, wish: &Wish, thing: &str) -> String {
             } else {
                 format!("mark {own} as {}", slot.said)
             }
+        } else if slots.len() > 1 && builder.slots[slots[1]].name != slot.name {
+            let members: Vec<String> = slots
+                .iter()
+                .map(|at| {
+                    let name = &builder.slots[*at].name;
+                    format!("its {name} to {}", values(builder, &[*at]))
+                })
+                .collect();
+            format!("change, for {own}, {}", members.join(" and "))
         } else if first {
             format!(
                 "change the {} of {own} to {}",
@@ -222,6 +231,19 @@ fn told_list(builder: &Builder<'_>, wish: &Wish, draws: &mut Draws) -> String {
                 .is_some_and(|slot| is_flag(&builder.slots[*slot]))
             {
                 return values(builder, slots);
+            }
+            let names: Vec<&str> = slots
+                .iter()
+                .map(|slot| builder.slots[*slot].name.as_str())
+                .collect();
+            if names.iter().any(|own| *own != name) {
+                // The members of an object each have a name.
+                let parts: Vec<String> = names
+                    .iter()
+                    .zip(slots)
+                    .map(|(own, slot)| format!("{own} {}", values(builder, &[*slot])))
+                    .collect();
+                return parts.join(", ");
             }
             format!("{name} {}", values(builder, slots))
         })

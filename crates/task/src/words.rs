@@ -199,7 +199,10 @@ const VERBS: &[&str] = &[
 pub(crate) fn verb(tool: &Tool) -> Option<String> {
     let all = words(&tool.name);
     let at = all.iter().position(|word| VERBS.contains(&word.as_str()))?;
-    let mut verb = all[at].clone();
+    let mut verb = match all[at].as_str() {
+        "post" | "insert" | "put" if at == 0 || at + 1 == all.len() => "add".to_string(),
+        other => other.to_string(),
+    };
     if verb == "check"
         && let Some(next) = all.get(at + 1)
         && ["in", "out"].contains(&next.as_str())

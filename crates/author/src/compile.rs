@@ -102,7 +102,7 @@ pub fn compile(name: &str, title: &str, tools: &[ToolSpec], options: &Options) -
                 classified.insert(at, found);
             }
             Ok(_) => {
-                authored.leave_out(operation.spec, "too little speaks for what it does".into())
+                authored.leave_out(operation.spec, "too little speaks for what it does".into());
             }
             Err(reason) => authored.leave_out(operation.spec, reason),
         }

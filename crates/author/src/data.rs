@@ -672,10 +672,7 @@ fn text(table: &TablePlan, column: &ColumnPlan, is_key: bool) -> ColumnData {
     {
         return fake("full_name");
     }
-    if last == "name"
-        || has(&["fullname", "displayname"])
-        || (has(&["full", "display"]) && last == "name")
-    {
+    if last == "name" || has(&["fullname", "displayname"]) {
         return if person || has(&["full"]) {
             fake("full_name")
         } else if noun_is(table, FIRMS) {

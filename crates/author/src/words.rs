@@ -190,8 +190,8 @@ fn plural(word: &str) -> String {
     {
         return word.to_string();
     }
-    if word.ends_with("person") {
-        return format!("{}people", &word[..word.len() - 6]);
+    if let Some(start) = word.strip_suffix("person") {
+        return format!("{start}people");
     }
     if let Some(stem) = word.strip_suffix('y')
         && !stem.ends_with(['a', 'e', 'i', 'o', 'u'])

@@ -53,8 +53,8 @@ pub(crate) fn names(tools: &[ToolNode], domains: &[Vec<usize>]) -> Vec<(String, 
         .collect()
 }
 
-/// In how many tools each word stands, but those of the owner; a word that only the API's name holds
-/// counts half.
+/// In how many tools each word stands, but those of the owner; a word that only the API's name
+/// holds counts half.
 fn word_counts(tools: &[ToolNode], domain: &[usize], owner: &str) -> BTreeMap<String, f64> {
     let said = words::words(owner);
     let mut counts = BTreeMap::new();

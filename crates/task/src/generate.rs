@@ -76,12 +76,16 @@ pub struct Report {
     pub failures_before: BTreeMap<String, usize>,
     /// Mutants killed of the tasks that ship.
     pub killed: usize,
+    /// Mutants that survived of the tasks that ship.
+    pub survived: usize,
     /// Mutants that never gate: killed, and not, of the tasks that ship.
     pub beyond_killed: usize,
     /// See `beyond_killed`.
     pub beyond_survived: usize,
-    /// Acceptance variants of the tasks that ship.
+    /// Acceptance variants that passed of the tasks that ship.
     pub accepted: usize,
+    /// Acceptance variants that failed of the tasks that ship.
+    pub refused: usize,
     /// Tools that appear in some gold.
     pub tools_used: usize,
     /// The agent's tools.
@@ -107,11 +111,23 @@ impl Report {
             *self.failures_before.entry(name.clone()).or_default() += count;
         }
         self.killed += other.killed;
+        self.survived += other.survived;
         self.beyond_killed += other.beyond_killed;
         self.beyond_survived += other.beyond_survived;
         self.accepted += other.accepted;
+        self.refused += other.refused;
         self.tools_used += other.tools_used;
         self.tools += other.tools;
+    }
+
+    /// Share of gating mutants that were killed, of the tasks that ship.
+    pub fn kill_rate(&self) -> f64 {
+        share(self.killed, self.survived)
+    }
+
+    /// Share of acceptance variants that passed, of the tasks that ship.
+    pub fn acceptance_rate(&self) -> f64 {
+        share(self.accepted, self.refused)
     }
 
     /// Share of gating mutants that were killed before any task was dropped.
@@ -197,7 +213,9 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
             .entry(task.kind.name().to_string())
             .or_default() += 1;
         run.report.killed += task.proof.killed;
+        run.report.survived += task.proof.survived;
         run.report.accepted += task.proof.accepted;
+        run.report.refused += task.proof.refused;
         run.report.beyond_killed += task.proof.beyond_killed;
         run.report.beyond_survived += task.proof.beyond_survived;
         used.extend(task.gold.iter().map(|call| call.tool.as_str()));

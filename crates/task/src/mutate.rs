@@ -1,7 +1,7 @@
 //! Wrong runs, each derived from gold by one mistake that an agent could make.
 
 use practicum_world::{
-    Cell, Draws, Outcome, Row, Sampler, StateError, Tool, argument_schema, fresh, spellings,
+    Cell, Draws, Outcome, Row, Sampler, Tool, argument_schema, fresh, spellings,
 };
 use serde_json::Value;
 
@@ -27,11 +27,7 @@ pub(crate) struct Mutator<'a> {
 
 impl Mutator<'_> {
     /// All mutants of a task.
-    pub(crate) fn mutants(
-        &self,
-        task: &Task,
-        draws: &mut Draws,
-    ) -> Result<Vec<Mutant>, StateError> {
+    pub(crate) fn mutants(&self, task: &Task, draws: &mut Draws) -> Vec<Mutant> {
         let gold = Script::gold(task);
         let mut mutants = Vec::new();
         let mut add = |name, script: Script| {
@@ -110,14 +106,13 @@ impl Mutator<'_> {
             guessed.calls.clear();
             add("guessed without looking", guessed);
         }
-        self.answers(task, &gold, draws, &mut add);
+        Self::answers(task, &gold, draws, &mut add);
         self.beyond(task, &gold, &writes, draws, &mut mutants);
-        Ok(mutants)
+        mutants
     }
 
     /// Wrong answers to questions.
     fn answers(
-        &self,
         task: &Task,
         gold: &Script,
         draws: &mut Draws,
@@ -160,7 +155,7 @@ impl Mutator<'_> {
                 with(format!("{} {}", gold.answer, all.join(", ")), true),
             );
         }
-        if let Some(neighbour) = self.neighbour_number(task) {
+        if let Some(neighbour) = neighbour_number(task) {
             add(
                 "a number beside the right one",
                 with(format!("It is {neighbour}."), true),
@@ -169,13 +164,6 @@ impl Mutator<'_> {
         add("the request given back", with(task.intent.clone(), true));
         add("an empty answer", with(String::new(), true));
         add("guessed without looking", with(gold.answer.clone(), false));
-    }
-
-    fn neighbour_number(&self, task: &Task) -> Option<i64> {
-        match task.expectation.facts.first()?.value {
-            Cell::Integer(number) if task.kind == crate::task::Kind::Count => Some(number + 1),
-            _ => None,
-        }
     }
 
     /// Gold with one argument of a write changed to another valid value.
@@ -357,4 +345,12 @@ fn other_value(tool: &Tool, argument: &str, own: &Value, draws: &mut Draws) -> O
         }
     }
     None
+}
+
+/// The number beside a count's.
+fn neighbour_number(task: &Task) -> Option<i64> {
+    match task.expectation.facts.first()?.value {
+        Cell::Integer(number) if task.kind == crate::task::Kind::Count => Some(number + 1),
+        _ => None,
+    }
 }

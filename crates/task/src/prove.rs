@@ -45,8 +45,7 @@ pub(crate) fn prove(
         .map(|end| exact_end(&world, end))
         .collect();
     let mut proof = Proof::default();
-    let mut survived = 0;
-    for mutant in mutator.mutants(task, draws)? {
+    for mutant in mutator.mutants(task, draws) {
         let result = run(session, task, &mutant.script)?;
         if result.verdict.fault.is_some() {
             return Ok(Err(Dropped::Gold));
@@ -74,30 +73,29 @@ pub(crate) fn prove(
                 proof.equivalent += 1;
             }
         } else if mutant.gates {
-            survived += 1;
+            proof.survived += 1;
             *tally.names.entry(mutant.name.to_string()).or_default() += 1;
         } else {
             proof.beyond_survived += 1;
         }
     }
     tally.killed += proof.killed;
-    tally.survived += survived;
-    let mut refused = 0;
+    tally.survived += proof.survived;
     for variant in accept::variants(mutator.atlas, mutator.sampler, task, draws) {
         let result = run(session, task, &variant.script)?;
         if result.verdict.passed {
             proof.accepted += 1;
         } else {
-            refused += 1;
+            proof.refused += 1;
             *tally.names.entry(variant.name.to_string()).or_default() += 1;
         }
     }
     tally.passed += proof.accepted;
-    tally.refused += refused;
+    tally.refused += proof.refused;
     task.proof = proof;
-    Ok(if survived > 0 {
+    Ok(if task.proof.survived > 0 {
         Err(Dropped::Survivor)
-    } else if refused > 0 {
+    } else if task.proof.refused > 0 {
         Err(Dropped::Rejected)
     } else {
         Ok(())

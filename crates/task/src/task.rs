@@ -144,12 +144,16 @@ pub enum Reason {
 pub struct Proof {
     /// Mutants that were executed, differ and fail.
     pub killed: usize,
+    /// Mutants that differ and pass all the same: none, or the task does not ship.
+    pub survived: usize,
     /// Mutants that a guard refused and whose end is gold's.
     pub void: usize,
     /// Mutants whose end, answers and rules equal an accepted end's.
     pub equivalent: usize,
     /// Acceptance variants that passed.
     pub accepted: usize,
+    /// Acceptance variants that failed: none, or the task does not ship.
+    pub refused: usize,
     /// Mutants that never gate and that fail: two mutations at once, and the right calls for another
     /// person.
     #[serde(default)]

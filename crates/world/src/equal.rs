@@ -484,6 +484,9 @@ fn search(
     if unknown { Found::Unknown } else { Found::No }
 }
 
+/// Rows of both sides, agent's first.
+type Rows<'a> = (Vec<&'a Item>, Vec<&'a Item>);
+
 /// The exact comparison under a renaming.
 fn rows_agree(agent: &Side, gold: &Side, pairs: &[(usize, usize)]) -> bool {
     let mut map = vec![usize::MAX; agent.ids.len()];
@@ -497,7 +500,6 @@ fn rows_agree(agent: &Side, gold: &Side, pairs: &[(usize, usize)]) -> bool {
         map[*own] = *other;
     }
     // By label and ids: the rows of both sides.
-    type Rows<'a> = (Vec<&'a Item>, Vec<&'a Item>);
     let mut groups: BTreeMap<(&str, Vec<usize>), Rows<'_>> = BTreeMap::new();
     for row in &agent.rows {
         let ids = row.ids.iter().map(|id| map[*id]).collect();

@@ -12,6 +12,9 @@ fn graph() -> World {
     World::load(&folder).unwrap_or_else(|error| panic!("{:#?}", error.problems()))
 }
 
+type Nodes = Vec<(usize, u8)>;
+type Edges = Vec<(usize, usize, u8)>;
+
 /// A graph: colours of its nodes, and edges between them with a remark.
 #[derive(Debug, Clone)]
 struct Graph {
@@ -59,7 +62,7 @@ impl Graph {
         }
     }
 
-    fn multiset(&self, names: &[usize]) -> (Vec<(usize, u8)>, Vec<(usize, usize, u8)>) {
+    fn multiset(&self, names: &[usize]) -> (Nodes, Edges) {
         let mut nodes: Vec<(usize, u8)> = self
             .colours
             .iter()

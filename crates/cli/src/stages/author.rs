@@ -124,7 +124,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         })
         .collect();
 
-    let report = write(context, &folder, &domains, compiled)?;
+    let report = write(context, &folder, &domains, &compiled)?;
     write_json(&folder.join("report.json"), &report)?;
     context.folder.finish(NAME)?;
     progress.done(&summary(&report));
@@ -185,7 +185,7 @@ fn write(
     context: &Context,
     folder: &std::path::Path,
     domains: &[DomainRecord],
-    compiled: Vec<Compiled>,
+    compiled: &[Compiled],
 ) -> Result<AuthorReport> {
     let mut report = AuthorReport {
         domains: domains.len(),
@@ -210,7 +210,7 @@ fn write(
         report.surplus = order.len().saturating_sub(most);
         order.truncate(most);
     }
-    for own in &compiled {
+    for own in compiled {
         let domain = &domains[own.domain];
         report.operations += own.operations;
         for Uncertain { tool, reason } in &own.authored.uncertain {

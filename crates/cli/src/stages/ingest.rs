@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         Due::Work(folder) => folder,
     };
     let report = practicum_corpus::ingest(&recipe.ingest.specs, &options, &folder, &mut |step| {
-        progress.at(step.files_done, step.files_known)
+        progress.at(step.files_done, step.files_known);
     })
     .map_err(|error| command_error(&error))?;
     context.folder.finish(NAME)?;

@@ -77,7 +77,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     };
     let worlds = worlds(&author_folder)?;
     let done = AtomicUsize::new(0);
-    let reports: Vec<Result<(String, Report, BTreeMap<usize, usize>)>> = worlds
+    let reports = worlds
         .par_iter()
         .map(|(name, path)| {
             let tasks_path = folder.join(format!("{name}.jsonl"));
@@ -105,10 +105,9 @@ pub(crate) fn run(context: &Context) -> Result<()> {
             progress.at(done.fetch_add(1, Ordering::Relaxed) + 1, worlds.len());
             Ok((name.clone(), report, lengths))
         })
-        .collect();
+        .collect::<Result<Vec<_>>>()?;
     let mut whole = TaskReport::default();
-    for report in reports {
-        let (name, report, lengths) = report?;
+    for (name, report, lengths) in reports {
         whole.total.add(&report);
         whole.worlds.insert(name, report);
         for (length, count) in lengths {

@@ -1,1 +1,67 @@
-fn main() {}
+//! Development tasks of the workspace, run as `cargo xtask TASK`.
+//!
+//! - `cargo xtask test [ARGS]`: every test: unit, integration and end-to-end tests (by cargo-nextest
+//!   where it is installed, else by `cargo test`), then the documentation's examples. ARGS go to the
+//!   test runner, for example a filter: `cargo xtask test hostile`.
+//! - `cargo xtask lint`: formatting, then clippy over all targets, warnings denied.
+
+#![allow(clippy::print_stderr, reason = "a development tool talks to a terminal")]
+
+use std::process::{Command, ExitCode, Stdio};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let passed = match task.as_deref() {
+        Some("test") => test(&rest),
+        Some("lint") if rest.is_empty() => lint(),
+        _ => {
+            eprintln!("usage: cargo xtask test [ARGS] | lint");
+            return ExitCode::from(2);
+        }
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn test(rest: &[String]) -> bool {
+    let filtered = !rest.is_empty();
+    if nextest_is_installed() {
+        // nextest runs no documentation examples: they follow by themselves.
+        cargo(&["nextest", "run", "--workspace"], rest)
+            && (filtered || cargo(&["test", "--workspace", "--doc"], &[]))
+    } else {
+        eprintln!("xtask: cargo-nextest is not installed; using cargo test");
+        cargo(&["test", "--workspace"], rest)
+    }
+}
+
+fn lint() -> bool {
+    cargo(&["fmt", "--all", "--check"], &[])
+        && cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+}
+
+fn nextest_is_installed() -> bool {
+    Command::new("cargo")
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Runs cargo and says which command failed.
+fn cargo(command: &[&str], rest: &[String]) -> bool {
+    let status = Command::new("cargo").args(command).args(rest).status();
+    match status {
+        Ok(status) if status.success() => true,
+        Ok(status) => {
+            eprintln!("xtask: `cargo {}` failed ({status})", command.join(" "));
+            false
+        }
+        Err(error) => {
+            eprintln!("xtask: cargo could not be started: {error}");
+            false
+        }
+    }
+}

@@ -5,7 +5,10 @@
 //!   test runner, for example a filter: `cargo xtask test hostile`.
 //! - `cargo xtask lint`: formatting, then clippy over all targets, warnings denied.
 
-#![allow(clippy::print_stderr, reason = "a development tool talks to a terminal")]
+#![allow(
+    clippy::print_stderr,
+    reason = "a development tool talks to a terminal"
+)]
 
 use std::process::{Command, ExitCode, Stdio};
 
@@ -21,7 +24,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn test(rest: &[String]) -> bool {
@@ -38,7 +45,17 @@ fn test(rest: &[String]) -> bool {
 
 fn lint() -> bool {
     cargo(&["fmt", "--all", "--check"], &[])
-        && cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+        && cargo(
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            &[],
+        )
 }
 
 fn nextest_is_installed() -> bool {

@@ -238,7 +238,8 @@ fn envelope(schema: &Value, members: &Map<String, Value>, depth: usize) -> Optio
         .filter(|(name, member)| {
             schema_type(member) == Some("object")
                 && member.get("properties").is_some()
-                && (!is_paging(name) || ["result", "response"].contains(&name.as_str()))
+                // An object called "order" is something that is ordered; a sort order is a text.
+                && (!is_paging(name) || ["result", "response", "order"].contains(&name.as_str()))
         })
         .collect();
     if let [(name, object)] = objects[..]

@@ -60,6 +60,8 @@ pub(crate) fn io_error(path: &std::path::Path, error: &std::io::Error) -> Comman
             | std::io::ErrorKind::NotFound
             | std::io::ErrorKind::ReadOnlyFilesystem
             | std::io::ErrorKind::NotADirectory
+            | std::io::ErrorKind::AlreadyExists
+            | std::io::ErrorKind::IsADirectory
     );
     let hint = match error.kind() {
         std::io::ErrorKind::StorageFull => {

@@ -160,7 +160,11 @@ fn context(arguments: &RunArguments) -> Result<Context> {
 fn run_stage(context: &Context, stage: &Stage) -> Result<()> {
     let due = !context.folder.stage(stage.name).exists();
     let watch = Stopwatch::start();
-    (stage.run)(context)?;
+    (stage.run)(context).inspect_err(|error| {
+        if error.users {
+            context.folder.discard(stage.name);
+        }
+    })?;
     // A stage that was skipped took no time that is worth telling.
     if due || watch.seconds() > 1.0 {
         note_seconds(context, stage.name, watch.seconds())?;

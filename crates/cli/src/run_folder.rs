@@ -39,6 +39,13 @@ pub(crate) enum Due {
 impl RunFolder {
     /// Opens or makes the folder of a run.
     pub(crate) fn open(root: &Path) -> Result<Self> {
+        if root.exists() && !root.is_dir() {
+            return Err(CommandError::user(format!(
+                "{} is a file, and the run needs a folder",
+                root.display()
+            ))
+            .hint("choose another with --out"));
+        }
         fs::create_dir_all(root).map_err(|error| io_error(root, &error))?;
         let probe = root.join(".writable");
         fs::write(&probe, b"").map_err(|error| io_error(root, &error))?;
@@ -100,6 +107,14 @@ impl RunFolder {
             fs::write(&key_file, key).map_err(|error| io_error(&key_file, &error))?;
         }
         Ok(Due::Work(partial))
+    }
+
+    /// Takes away what a stage left that could not begin because of the user's mistake: nothing
+    /// half-written stays, nor a run's folder with nothing in it.
+    pub(crate) fn discard(&self, name: &str) {
+        // Best effort: the user's mistake is what is to be told, not this.
+        let _ = fs::remove_dir_all(self.partial(name));
+        let _ = fs::remove_dir(&self.root);
     }
 
     fn partial(&self, name: &str) -> PathBuf {

@@ -109,8 +109,8 @@ pub(crate) fn read_limited(reader: &mut dyn Read, limit: u64) -> io::Result<Opti
 
 pub(crate) fn too_large(file: &str, limits: &Limits) -> Found {
     let message = format!(
-        "larger than {} bytes: split it, or raise `limits.file_bytes` if it is trusted",
-        limits.file_bytes
+        "larger than {} MiB: split it, or raise `limits.file_bytes` if it is trusted",
+        limits.file_bytes >> 20
     );
     Found::skipped(file, SkipReason::TooLarge, message)
 }

@@ -29,8 +29,8 @@ pub enum IngestError {
     },
     /// Nothing in the inputs is a spec.
     #[error(
-        "none of the {files} files in the input is an API spec:{first}\nGive OpenAPI 3, Swagger 2, \
-         Google discovery documents, MCP `tools/list` replies or function definitions"
+        "{}{first}\nGive OpenAPI 3, Swagger 2, Google discovery documents, MCP `tools/list` replies or \
+         function definitions", none_of(*.files)
     )]
     NoSpec {
         /// Files that were looked at.
@@ -57,6 +57,14 @@ pub enum IngestError {
         /// What the system said.
         detail: String,
     },
+}
+
+fn none_of(files: usize) -> String {
+    match files {
+        0 => "there is no file in the input".into(),
+        1 => "the only file in the input is no API spec:".into(),
+        _ => format!("none of the {files} files in the input is an API spec:"),
+    }
 }
 
 /// A corpus could not be read.

@@ -222,7 +222,7 @@ fn a_huge_file_is_not_loaded() {
     bomb.set_len(200 << 20).unwrap();
     let done = bench.run(&Options::default());
     assert_eq!(done.skipped("too_large"), 1);
-    assert!(done.messages()[0].contains("larger than 67108864 bytes"));
+    assert!(done.messages()[0].contains("larger than 64 MiB"));
 }
 
 #[test]

@@ -107,10 +107,18 @@ impl Score {
         let centre = p + z * z / (2.0 * n);
         let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
         let scale = 1.0 + z * z / n;
-        (
-            ((centre - spread) / scale).max(0.0),
-            ((centre + spread) / scale).min(1.0),
-        )
+        // At the ends the bound is exact, and rounding must not hide it.
+        let lower = if self.passed == 0 {
+            0.0
+        } else {
+            (centre - spread) / scale
+        };
+        let upper = if self.passed == self.tried {
+            1.0
+        } else {
+            (centre + spread) / scale
+        };
+        (lower, upper)
     }
 }
 

@@ -242,21 +242,34 @@ impl Answer {
         if !self.has_number(*number as f64) {
             return false;
         }
+        let words = words(&self.lower);
+        let is_number = |at: usize| {
+            words
+                .get(at)
+                .is_some_and(|(_, word)| !find_numbers(word).is_empty())
+        };
+        // "3 or 4 orders" is a guess, not an answer.
+        let hedged = words.iter().enumerate().any(|(at, (_, word))| {
+            *word == "or" && at > 0 && is_number(at - 1) && is_number(at + 1)
+        });
+        if hedged {
+            return false;
+        }
         let mut distinct = self.numbers.clone();
         distinct.sort_by(f64::total_cmp);
         distinct.dedup();
         if distinct.len() <= 2 {
             return true;
         }
-        let words = words(&self.lower);
         let nouns: Vec<Vec<&str>> = nouns.iter().map(|noun| noun.split(' ').collect()).collect();
         words.iter().enumerate().any(|(at, (_, word))| {
             find_numbers(word).contains(&(*number as f64))
                 && nouns.iter().any(|noun| {
                     (at + 1..=at + 3).any(|from| {
-                        words
-                            .get(from..from + noun.len())
-                            .is_some_and(|part| part.iter().map(|(_, word)| word).eq(noun.iter()))
+                        !(at + 1..from).any(is_number)
+                            && words.get(from..from + noun.len()).is_some_and(|part| {
+                                part.iter().map(|(_, word)| word).eq(noun.iter())
+                            })
                     })
                 })
         })
@@ -570,6 +583,8 @@ mod tests {
         assert!(counts("It is 3."));
         assert!(!counts("1, 2, 3, 4, 5 orders"));
         assert!(!counts("It is 4."));
+        assert!(!counts("There are 3 or 4 orders."));
+        assert!(!counts("There are two or three orders."));
     }
 
     #[test]

@@ -57,6 +57,9 @@ pub(crate) struct WorldRecord {
     pub(crate) warnings: usize,
 }
 
+/// Sizes of worlds are counted in steps of so many tools.
+const BUCKET: usize = 5;
+
 /// Providers of infrastructure rather than of services to people.
 const CLOUD: &[&str] = &[
     "googleapis.com",
@@ -90,10 +93,9 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         .begin(NAME, &[&corpus_digest, &graph_digest, &part])?
     {
         Due::Nothing => {
-            progress.done(&summary(&read_json(
-                &context.folder.stage(NAME).join("report.json"),
-            )?));
-            return Ok(());
+            let report = read_json(&context.folder.stage(NAME).join("report.json"))?;
+            progress.done(&summary(&report));
+            return enough(&report);
         }
         Due::Work(folder) => folder,
     };
@@ -128,22 +130,39 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     write_json(&folder.join("report.json"), &report)?;
     context.folder.finish(NAME)?;
     progress.done(&summary(&report));
-    if report.passed == 0 {
-        return Err(CommandError::work(
-            "no domain became a world: none has operations that read and write two tables joined by a key",
-        )
-        .hint("author/uncertain.jsonl in the run's folder lists every operation that was left out, with the reason"));
-    }
-    Ok(())
+    enough(&report)
 }
 
+fn enough(report: &AuthorReport) -> Result<()> {
+    if report.passed > 0 {
+        return Ok(());
+    }
+    Err(CommandError::work(
+        "no domain became a world: none has operations that read and write two tables joined by a key",
+    )
+    .hint("author/uncertain.jsonl in the run's folder lists every operation that was left out, with the reason"))
+}
+
+/// What was made, and how large the worlds are.
 fn summary(report: &AuthorReport) -> String {
+    let tools: Vec<String> = report
+        .tools_per_world
+        .iter()
+        .map(|(least, worlds)| format!("{least} to {}: {worlds}", least + BUCKET - 1))
+        .collect();
+    let tables: Vec<String> = report
+        .tables_per_world
+        .iter()
+        .map(|(tables, worlds)| format!("{tables}: {worlds}"))
+        .collect();
     format!(
-        "{} worlds of {} domains; {} of {} operations became tools",
+        "{} worlds of {} domains; {} of {} operations became tools\n           worlds by tools:  {}\n           worlds by tables: {}",
         report.worlds.len(),
         report.domains,
         report.tools,
-        report.operations
+        report.operations,
+        tools.join(", "),
+        tables.join(", "),
     )
 }
 
@@ -255,7 +274,10 @@ fn write(
         let tools = world.world.tools().len();
         let tables = world.world.schema().tables.len();
         report.tools += tools;
-        *report.tools_per_world.entry(tools / 5 * 5).or_default() += 1;
+        *report
+            .tools_per_world
+            .entry(tools / BUCKET * BUCKET)
+            .or_default() += 1;
         *report.tables_per_world.entry(tables).or_default() += 1;
         report.worlds.push(WorldRecord {
             name: world.world.name().to_string(),

@@ -1,15 +1,21 @@
 //! Specs become tool specs: `ingest/tools.parquet`, `diagnostics.jsonl`, `report.json`.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::num::NonZero;
+use std::path::PathBuf;
 
-use practicum_corpus::{IngestError, Options};
+use practicum_corpus::{Diagnostic, DiagnosticKind, IngestError, Options, Severity};
 
 use super::{Context, key_part};
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Result, io_error};
 use crate::progress::Progress;
 use crate::run_folder::{Due, hash_inputs, read_json};
 
 const NAME: &str = "ingest";
+
+/// Files that could not be read and are named on the terminal; all are in the diagnostics.
+const SHOWN: usize = 5;
 
 pub(crate) fn run(context: &Context) -> Result<()> {
     let recipe = &context.recipe;
@@ -46,9 +52,40 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     let report = practicum_corpus::ingest(&recipe.ingest.specs, &options, &folder, &mut |step| {
         progress.at(step.files_done, step.files_known);
     })
-    .map_err(|error| command_error(&error))?;
+    .map_err(|error| command_error(&error, &recipe.ingest.specs))?;
     context.folder.finish(NAME)?;
     progress.done(&summary(&report));
+    tell_unread(context)
+}
+
+/// Says which files and archives could not be read, so that nobody takes a part for the whole.
+fn tell_unread(context: &Context) -> Result<()> {
+    let path = context.folder.stage(NAME).join("diagnostics.jsonl");
+    let file = File::open(&path).map_err(|error| io_error(&path, &error))?;
+    let mut unread = 0;
+    for line in BufReader::new(file).lines() {
+        let line = line.map_err(|error| io_error(&path, &error))?;
+        let Ok(note) = serde_json::from_str::<Diagnostic>(&line) else {
+            continue;
+        };
+        let whole = matches!(
+            note.kind,
+            DiagnosticKind::FileSkipped(_) | DiagnosticKind::ArchiveCut
+        );
+        if whole && note.severity >= Severity::Warning {
+            unread += 1;
+            if unread <= SHOWN && !context.quiet {
+                crate::progress::line(&format!("  warning: {}: {}", note.file, note.message));
+            }
+        }
+    }
+    if unread > SHOWN && !context.quiet {
+        crate::progress::line(&format!(
+            "  and {} more: all are in {}",
+            unread - SHOWN,
+            path.display()
+        ));
+    }
     Ok(())
 }
 
@@ -60,12 +97,18 @@ fn summary(report: &practicum_corpus::Report) -> String {
     )
 }
 
-fn command_error(error: &IngestError) -> CommandError {
+fn command_error(error: &IngestError, specs: &[PathBuf]) -> CommandError {
     match error {
+        IngestError::NoSpec { .. } => {
+            let names: Vec<String> = specs
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            CommandError::user(error.to_string()).hint(format!("looked in {}", names.join(", ")))
+        }
         IngestError::NoInput
         | IngestError::InputMissing { .. }
         | IngestError::InputUnreadable { .. }
-        | IngestError::NoSpec { .. }
         | IngestError::OutputFolder { .. } => CommandError::user(error.to_string()),
         IngestError::Output(_) | IngestError::Threads { .. } => {
             CommandError::work(error.to_string())

@@ -112,8 +112,15 @@ impl From<Score> for AgentRecord {
     }
 }
 
-/// Seconds by stage, kept beside the artefacts because they differ from run to run.
-pub(crate) const TIMINGS: &str = "timings.json";
+/// Kept beside the artefacts because it differs from run to run.
+const TIMINGS: &str = "timings.json";
+
+/// What the run cost: a stage that was skipped keeps what it cost when it was made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Timings {
+    seconds: BTreeMap<String, f64>,
+    peak_rss_bytes: Option<u64>,
+}
 
 pub(crate) fn run(context: &Context) -> Result<()> {
     let progress = Progress::new(NAME, context.quiet);
@@ -138,7 +145,7 @@ fn gather(context: &Context) -> Result<RunReport> {
     let rollout: Summary = read_json(&stage("rollout")?)?;
     let funnel: FunnelReport = read_json(&stage("funnel")?)?;
     let dataset: ExportReport = read_json(&stage("export")?)?;
-    let seconds = read_json(&context.folder.root().join(TIMINGS)).unwrap_or_default();
+    let timings: Timings = read_json(&context.folder.root().join(TIMINGS)).unwrap_or_default();
     let total = &task.total;
     Ok(RunReport {
         name: context.recipe.name.clone(),
@@ -193,8 +200,8 @@ fn gather(context: &Context) -> Result<RunReport> {
             .collect(),
         funnel: funnel.stages,
         dataset,
-        seconds,
-        peak_rss_bytes: peak_rss_bytes(),
+        seconds: timings.seconds,
+        peak_rss_bytes: timings.peak_rss_bytes.max(peak_rss_bytes()),
     })
 }
 
@@ -238,8 +245,17 @@ fn examples(context: &Context) -> Result<(Vec<World>, Vec<Trajectory>)> {
 /// Notes how long a stage took.
 pub(crate) fn note_seconds(context: &Context, stage: &str, seconds: f64) -> Result<()> {
     let path = context.folder.root().join(TIMINGS);
-    let mut timings: BTreeMap<String, f64> = read_json(&path).unwrap_or_default();
-    timings.insert(stage.to_string(), (seconds * 1_000.0).round() / 1_000.0);
-    timings.retain(|name, _| STAGES.iter().any(|stage| stage.name == name));
+    let mut timings: Timings = if stage == STAGES[0].name {
+        Timings::default()
+    } else {
+        read_json(&path).unwrap_or_default()
+    };
+    timings
+        .seconds
+        .insert(stage.to_string(), (seconds * 1_000.0).round() / 1_000.0);
+    timings
+        .seconds
+        .retain(|name, _| STAGES.iter().any(|stage| stage.name == name));
+    timings.peak_rss_bytes = timings.peak_rss_bytes.max(peak_rss_bytes());
     write_json(&path, &timings)
 }

@@ -1,0 +1,9 @@
+//! The binary, as a user runs it: real input, wrong input, a kill in the middle.
+#![allow(clippy::unwrap_used)] // tests
+
+mod bad_input;
+mod commands;
+mod quickstart;
+mod real_specs;
+mod same_bytes;
+mod support;

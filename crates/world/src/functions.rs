@@ -67,6 +67,28 @@ pub(crate) struct Shared {
     /// Hash of the current call: tool, canonical arguments, occurrence.
     pub(crate) call: [u8; 32],
     pub(crate) draws: u64,
+    /// Successful calls so far, for rules that look back; empty in worlds that have none.
+    pub(crate) calls: Vec<PastCall>,
+}
+
+/// A successful call that a rule may look back at.
+#[derive(Debug, Clone)]
+pub(crate) struct PastCall {
+    pub(crate) tool: Arc<str>,
+    pub(crate) arguments: Arc<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl PastCall {
+    /// True when the argument was given with this value, or is a list that holds it.
+    fn gave(&self, argument: &str, value: &Cell) -> bool {
+        match self.arguments.get(argument) {
+            None => *value == Cell::Null,
+            Some(serde_json::Value::Array(elements)) => elements
+                .iter()
+                .any(|element| Cell::from_json(element) == *value),
+            Some(given) => Cell::from_json(given) == *value,
+        }
+    }
 }
 
 /// One change of a row: OLD and NEW values in the order of the table's columns.
@@ -228,6 +250,35 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
         let span = (i128::from(high) - i128::from(low) + 1) as u128;
         let offset = (u128::from(u64::from_le_bytes(bytes)) * span) >> 64;
         Ok((i128::from(low) + offset as i128) as i64)
+    })?;
+    let own = Arc::clone(cells);
+    connection.create_scalar_function("called", -1, direct, move |context| {
+        let tool = text_of(context, 0)?.unwrap_or_default();
+        let asked = match context.len() {
+            1 => None,
+            3 => {
+                let value = Cell::from_sql(context.get_raw(2))
+                    .map_err(|error| failed(&error.to_string()))?;
+                Some((text_of(context, 1)?.unwrap_or_default(), value))
+            }
+            _ => {
+                return Err(failed(
+                    "called: give a tool, or a tool, an argument and its value",
+                ));
+            }
+        };
+        let shared = own.lock();
+        let count = shared
+            .calls
+            .iter()
+            .filter(|call| {
+                *call.tool == *tool
+                    && asked
+                        .as_ref()
+                        .is_none_or(|(argument, value)| call.gave(argument, value))
+            })
+            .count();
+        Ok(count as i64)
     })?;
     let own = Arc::clone(cells);
     connection.create_scalar_function("__touch", -1, direct, move |context| {

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::format::{PolicyFile, RuleFile};
 use crate::problem::Problems;
-use crate::program::{Compiler, Statement, Tool, ToolRule};
+use crate::program::{Compiler, LOOK_BACK, Signature, Statement, Tool, ToolRule};
 use crate::sql::{AccessLog, ColumnRef, Schema};
 
 const FILE: &str = "policy.toml";
@@ -27,6 +27,8 @@ pub struct Rule {
     /// The effect that it is bound to.
     pub effect: Option<Effect>,
     pub(crate) on_change: Option<Statement>,
+    /// Its query asks what was called before.
+    pub(crate) looks_back: bool,
 }
 
 /// A change of a row that a rule is bound to.
@@ -47,6 +49,17 @@ pub(crate) fn compile(
     log: &AccessLog,
     problems: &mut Problems,
 ) -> Vec<Rule> {
+    let signatures: Vec<Signature> = tools
+        .iter()
+        .map(|tool| Signature {
+            tool: tool.name.clone(),
+            parameters: tool
+                .parameters()
+                .iter()
+                .map(|parameter| parameter.name.clone())
+                .collect(),
+        })
+        .collect();
     let mut rules = Vec::new();
     let mut ids = BTreeSet::new();
     for (position, file) in policy.rule.iter().enumerate() {
@@ -80,6 +93,7 @@ pub(crate) fn compile(
             tools: Vec::new(),
             effect: None,
             on_change: None,
+            looks_back: false,
         };
         let mut context = Context {
             schema,
@@ -87,6 +101,7 @@ pub(crate) fn compile(
             log,
             problems,
             place: &place,
+            signatures: &signatures,
         };
         if file.on_change.is_some() {
             context.on_effect(file, &mut rule);
@@ -105,6 +120,7 @@ struct Context<'a> {
     log: &'a AccessLog,
     problems: &'a mut Problems,
     place: &'a str,
+    signatures: &'a [Signature],
 }
 
 impl Context<'_> {
@@ -147,11 +163,14 @@ impl Context<'_> {
             .collect();
         rule.effect = Some(effect);
         if let Some(text) = &file.violated_if {
-            let place = self.place;
-            rule.on_change = self
-                .compiler()
-                .query_over(place, text, &slots)
-                .map(|(statement, _)| statement);
+            let (place, signatures) = (self.place, self.signatures);
+            rule.on_change =
+                self.compiler()
+                    .rule(place, text, &slots, signatures)
+                    .map(|(statement, access)| {
+                        rule.looks_back = access.functions.contains(LOOK_BACK);
+                        statement
+                    });
         }
     }
 
@@ -168,8 +187,12 @@ impl Context<'_> {
                 None => None,
                 Some(text) => {
                     let place = format!("{}, for {name}", self.place);
-                    match self.compiler().query_over(&place, text, &slots) {
-                        Some((statement, _)) => Some(statement),
+                    let signatures = self.signatures;
+                    match self.compiler().rule(&place, text, &slots, signatures) {
+                        Some((statement, access)) => {
+                            rule.looks_back |= access.functions.contains(LOOK_BACK);
+                            Some(statement)
+                        }
                         None => continue,
                     }
                 }

@@ -12,7 +12,7 @@ use crate::problem::Problems;
 use crate::reply::{Rows, Shape, rows_of, shape_of};
 use crate::sql::{
     Access, AccessLog, ColumnRef, Compare, Environment, Flow, Keyed, Kind, Origins, Parsed,
-    ResultField, Schema, Store, TableKind, analyse, parse_program, with_keys,
+    ResultField, Schema, Store, TableKind, analyse, literal_calls, parse_program, with_keys,
 };
 
 /// One prepared text with the slots that its parameters take.
@@ -226,7 +226,7 @@ pub(crate) struct ToolRule {
     pub(crate) after: bool,
 }
 
-/// Compiles steps against a schema.
+/// Compiles steps and rules against a schema.
 pub(crate) struct Compiler<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) connection: &'a Connection,
@@ -243,7 +243,19 @@ pub(crate) struct Compiler<'a> {
     guards: Vec<Guard>,
     returns: usize,
     output: Value,
+    /// The tools that a rule may look back at; None for anything but a rule.
+    signatures: Option<Vec<Signature>>,
 }
+
+/// A tool's name and its parameters' names.
+#[derive(Debug, Clone)]
+pub(crate) struct Signature {
+    pub(crate) tool: String,
+    pub(crate) parameters: Vec<String>,
+}
+
+/// The function by which a rule looks back at earlier calls.
+pub(crate) const LOOK_BACK: &str = "called";
 
 impl<'a> Compiler<'a> {
     pub(crate) fn new(
@@ -269,6 +281,7 @@ impl<'a> Compiler<'a> {
             guards: Vec::new(),
             returns: 0,
             output: Value::Null,
+            signatures: None,
         }
     }
 
@@ -339,14 +352,17 @@ impl<'a> Compiler<'a> {
         (steps, self.slots)
     }
 
-    /// Compiles one query that sees these slots, such as a rule's. None when it cannot be compiled.
-    pub(crate) fn query_over(
+    /// Compiles a rule's query over these slots. It may look back at calls of these tools. None when it
+    /// cannot be compiled.
+    pub(crate) fn rule(
         mut self,
         place: &str,
         text: &str,
         slots: &[String],
+        signatures: &[Signature],
     ) -> Option<(Statement, Access)> {
         self.place = place.to_string();
+        self.signatures = Some(signatures.to_vec());
         self.slots = slots.to_vec();
         let parsed = self.parse_one(text, "a rule's violated_if")?;
         if parsed.kind != Kind::Select {
@@ -359,6 +375,43 @@ impl<'a> Compiler<'a> {
             return None;
         }
         Some((statement, self.access))
+    }
+
+    /// Checks what a statement asks of earlier calls: a misspelt tool would never have been called.
+    fn looks_back(&mut self, parsed: &Parsed) -> bool {
+        let Some(signatures) = self.signatures.clone() else {
+            self.error("called() is for the rules of policy.toml: a tool sees the state alone");
+            return false;
+        };
+        for arguments in literal_calls(&parsed.tree, LOOK_BACK) {
+            let [tool, argument @ ..] = &arguments[..] else {
+                self.error("called() needs the name of a tool");
+                return false;
+            };
+            let known = tool
+                .as_ref()
+                .and_then(|tool| signatures.iter().find(|own| own.tool == *tool));
+            let Some(signature) = known else {
+                self.error(format!(
+                    "called() needs the name of a tool in quotes, and {} is none",
+                    tool.as_deref().unwrap_or("an expression")
+                ));
+                return false;
+            };
+            match argument {
+                [] => {}
+                [Some(argument), _] if signature.parameters.contains(argument) => {}
+                _ => {
+                    self.error(format!(
+                        "called('{}', ...) takes an argument of the tool in quotes and its value; it has {}",
+                        signature.tool,
+                        signature.parameters.join(", ")
+                    ));
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     fn bind_arguments(&mut self, arguments: &ArgumentSchema) {
@@ -527,6 +580,9 @@ impl<'a> Compiler<'a> {
         let access = self.log.take();
         if let Some(message) = access.refused.first() {
             self.error(message.clone());
+            return None;
+        }
+        if access.functions.contains(LOOK_BACK) && !self.looks_back(parsed) {
             return None;
         }
         let prepared = match prepared {

@@ -12,7 +12,7 @@ use crate::connection::without_budget;
 use crate::diff::{Diff, diff_of};
 use crate::execute::{Execution, Shown};
 use crate::format::Actor;
-use crate::functions::Changed;
+use crate::functions::{Changed, PastCall};
 use crate::instant;
 use crate::live::{Live, call_error};
 use crate::program::{Tool, ToolRule};
@@ -92,6 +92,7 @@ impl Session {
             shared.minted.clear();
             shared.touched.clear();
             shared.changed.clear();
+            shared.calls.clear();
         }
         Ok(())
     }
@@ -388,6 +389,13 @@ impl Session {
                     if !record.violations.contains(&rule) {
                         record.violations.push(rule);
                     }
+                }
+                if world.rules.iter().any(|rule| rule.looks_back) {
+                    let arguments = record.arguments.as_object().cloned().unwrap_or_default();
+                    live.cells.lock().calls.push(PastCall {
+                        tool: tool.name.as_str().into(),
+                        arguments: Arc::new(arguments),
+                    });
                 }
                 self.observed
                     .extend(shown.into_iter().map(|row| (position, row)));

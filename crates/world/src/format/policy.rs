@@ -27,7 +27,8 @@ pub struct RuleFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_change: Option<String>,
     /// A query that returns a row when the rule is violated. A rule on tools sees their arguments; a
-    /// rule on an effect sees `:old_column` and `:new_column` of the changed row.
+    /// rule on an effect sees `:old_column` and `:new_column` of the changed row. `called('tool')` and
+    /// `called('tool', 'argument', value)` count the session's earlier successful calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violated_if: Option<String>,
     /// When the query is put.

@@ -9,12 +9,33 @@ mod parse;
 mod schema;
 mod walk;
 
+use turso_parser::ast::{Expr, Literal, Stmt};
+
 pub(crate) use access::{Access, AccessLog, Text};
 pub use flow::{Compare, Comparison, Origins, ResultField, Store, StoreKind};
 pub(crate) use flow::{Environment, Flow, analyse};
 pub(crate) use keys::{KeyGroup, Keyed, with_keys};
 pub(crate) use parse::{Kind, Parsed, parse_program, parse_schema, trigger_cycle};
 pub use schema::{Column, ColumnRef, ColumnType, ForeignKey, Schema, Table, TableKind};
+
+/// The arguments of every call of a function in a statement; those that are text in quotes as that text.
+pub(crate) fn literal_calls(statement: &Stmt, function: &str) -> Vec<Vec<Option<String>>> {
+    let mut found = Vec::new();
+    walk::each_expression(statement, &mut |expression| {
+        if let Expr::FunctionCall { name, args, .. } = expression
+            && name.as_str().eq_ignore_ascii_case(function)
+        {
+            let texts = args.iter().map(|argument| match &**argument {
+                Expr::Literal(Literal::String(text)) => {
+                    Some(text.trim_matches('\'').replace("''", "'"))
+                }
+                _ => None,
+            });
+            found.push(texts.collect());
+        }
+    });
+    found
+}
 
 /// An SQL identifier in double quotes.
 pub(crate) fn quoted(name: &str) -> String {

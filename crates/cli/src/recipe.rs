@@ -137,3 +137,43 @@ impl Recipe {
         Ok(recipe)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The block of docs/recipes.md shows every key with its default.
+    #[test]
+    fn the_documented_recipe_is_the_default_one() {
+        let page = include_str!("../../../docs/recipes.md");
+        let block = page
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next())
+            .unwrap();
+        let documented: Recipe = toml::from_str(block).unwrap();
+        let bare: Recipe =
+            toml::from_str("name = \"example\"\n[ingest]\nspecs = [\"../specs\"]\n").unwrap();
+        assert_eq!(documented, bare);
+
+        // No key is left out: each one of the bare recipe stands in the block.
+        let keys = |value: &toml::Value| -> Vec<String> {
+            fn walk(prefix: &str, value: &toml::Value, keys: &mut Vec<String>) {
+                match value {
+                    toml::Value::Table(table) => {
+                        for (key, inner) in table {
+                            walk(&format!("{prefix}.{key}"), inner, keys);
+                        }
+                    }
+                    _ => keys.push(prefix.to_string()),
+                }
+            }
+            let mut keys = Vec::new();
+            walk("", value, &mut keys);
+            keys
+        };
+        let shown = keys(&toml::from_str(block).unwrap());
+        let all = keys(&toml::Value::try_from(&bare).unwrap());
+        assert_eq!(shown, all);
+    }
+}

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::equal::canonical_json;
-use crate::format::{Actor, TestCall, TestFile};
+use crate::format::{Actor, TestAgreement, TestCall, TestFile};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::state::StateSpec;
+use crate::transcript::{Agreement, Transcript};
+use crate::verdict::unconfirmed;
 use crate::world::World;
 
 /// How one data-file test went.
@@ -69,7 +71,9 @@ fn run(world: &World, test: &TestFile, result: &mut TestResult) {
         }
     };
     let failures = &mut result.failures;
+    let mut transcript = Transcript::default();
     for (at, call) in test.call.iter().enumerate() {
+        transcript.agreements.extend(agreement(&session, call));
         let reply = run_call(&mut session, call);
         match &reply.result {
             Ok(_) => {
@@ -105,8 +109,13 @@ fn run(world: &World, test: &TestFile, result: &mut TestResult) {
         }
     }
     if let Some(expected) = &test.violations {
-        let violated: Vec<&str> = session
-            .violations()
+        let mut rules = session.violations();
+        for (rule, _) in unconfirmed(&session, &transcript) {
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
+        let violated: Vec<&str> = rules
             .into_iter()
             .map(|rule| world.rules()[rule].id.as_str())
             .collect();
@@ -116,6 +125,19 @@ fn run(world: &World, test: &TestFile, result: &mut TestResult) {
             ));
         }
     }
+}
+
+fn agreement(session: &Session, call: &TestCall) -> Option<Agreement> {
+    let arguments = match call.agreed.as_ref()? {
+        TestAgreement::ToThisCall(false) => return None,
+        TestAgreement::ToThisCall(true) => &call.arguments,
+        TestAgreement::ToArguments(arguments) => arguments,
+    };
+    Some(Agreement {
+        tool: call.tool.clone(),
+        arguments: unmask_value(&Value::Object(arguments.clone()), &session.minted()),
+        calls: session.log().len(),
+    })
 }
 
 fn run_call(session: &mut Session, call: &TestCall) -> Reply {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Cell;
 use crate::diff::{Diff, RowChange};
 use crate::equal::{AcceptedEnd, Comparison, Renaming, canonical_json, compare};
+use crate::format::Actor;
 use crate::session::Session;
 use crate::speller::{Answer, FactKind};
 use crate::state::StateError;
@@ -439,25 +440,46 @@ fn policy_clause(session: &Session, verdict: &mut Verdict) {
 
 /// Calls that a rule asks the user's agreement for must have it, given before and for these arguments.
 fn confirmation_clause(session: &Session, transcript: &Transcript, verdict: &mut Verdict) {
-    let world = session.world();
-    let needing: Vec<usize> = world
+    if !session
+        .world()
         .rules()
         .iter()
-        .filter(|rule| rule.needs_confirmation)
-        .flat_map(|rule| rule.tools.iter().copied())
-        .collect();
-    if needing.is_empty() {
+        .any(|rule| rule.needs_confirmation)
+    {
         return;
     }
-    let mut problems = Vec::new();
+    let problems: Vec<String> = unconfirmed(session, transcript)
+        .into_iter()
+        .map(|(_, call)| format!("{} was not agreed to", session.log()[call].tool))
+        .collect();
+    push(
+        verdict,
+        "confirmation",
+        problems.is_empty(),
+        problems.join("; "),
+    );
+}
+
+/// Successful calls of the agent that lack the agreement which a rule asks for: the rule and the call,
+/// by position, in order of calls. An agreement serves one call.
+pub(crate) fn unconfirmed(session: &Session, transcript: &Transcript) -> Vec<(usize, usize)> {
+    let world = session.world();
+    let mut found = Vec::new();
     let mut used = vec![false; transcript.agreements.len()];
     for (position, record) in session.log().iter().enumerate() {
-        let covered = needing
-            .iter()
-            .any(|tool| world.tools()[*tool].name == record.tool);
-        if record.error.is_some() || !covered {
+        if record.error.is_some() || record.actor != Actor::Agent {
             continue;
         }
+        let asks = world.rules().iter().position(|rule| {
+            rule.needs_confirmation
+                && rule
+                    .tools
+                    .iter()
+                    .any(|tool| world.tools()[*tool].name == record.tool)
+        });
+        let Some(rule) = asks else {
+            continue;
+        };
         let agreed = transcript
             .agreements
             .iter()
@@ -470,13 +492,8 @@ fn confirmation_clause(session: &Session, transcript: &Transcript, verdict: &mut
             });
         match agreed {
             Some((_, used)) => *used = true,
-            None => problems.push(format!("{} was not agreed to", record.tool)),
+            None => found.push((rule, position)),
         }
     }
-    push(
-        verdict,
-        "confirmation",
-        problems.is_empty(),
-        problems.join("; "),
-    );
+    found
 }

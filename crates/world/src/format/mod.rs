@@ -10,7 +10,7 @@ mod world;
 
 pub use data::{ColumnData, DataFile, Derive, TableData};
 pub use policy::{PolicyFile, RuleFile, RuleMoment};
-pub use test::{TestCall, TestFile, TestRow, TestState};
+pub use test::{TestAgreement, TestCall, TestFile, TestRow, TestState};
 pub use tool::{Actor, StepFile, ToolFile};
 pub use world::{AfterCall, IdsFile, LimitsFile, TableFile, WorldFile};
 

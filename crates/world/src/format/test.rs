@@ -21,7 +21,8 @@ pub struct TestFile {
     /// Not compared when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<String>>,
-    /// Rules violated by the calls, in order of first violation. Not compared when absent.
+    /// Rules violated by the calls, in order of first violation, and then those whose confirmation was
+    /// not asked for. Not compared when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violations: Option<Vec<String>>,
 }
@@ -59,6 +60,10 @@ pub struct TestCall {
     /// The arguments.
     #[serde(default)]
     pub arguments: serde_json::Map<String, Value>,
+    /// What the user agreed to before this call: `true` for this very call, or the arguments that were
+    /// named. Rules with `needs_confirmation` look for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<TestAgreement>,
     /// The result, exactly. Minted ids are written `$1`, `$2`... in order of minting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
@@ -68,4 +73,14 @@ pub struct TestCall {
     /// A part of the error's message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// What the user agreed to before a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TestAgreement {
+    /// `true`: this very call.
+    ToThisCall(bool),
+    /// These arguments of the call's tool.
+    ToArguments(serde_json::Map<String, Value>),
 }

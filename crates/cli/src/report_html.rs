@@ -73,11 +73,19 @@ pub(crate) fn page(report: &RunReport, worlds: &[World], trajectories: &[Traject
     histogram(&mut html, "Gold calls per task", &report.tasks.lengths, 1);
     counts(&mut html, "Tasks by kind", &report.tasks.kinds);
     html.push_str("</div>");
-    html.push_str(&format!("<h2>{} worlds</h2>", worlds.len()));
+    html.push_str(&format!(
+        "<h2>{} of {} worlds</h2>",
+        worlds.len(),
+        grouped(report.worlds.kept)
+    ));
     for world in worlds {
         world_section(&mut html, world);
     }
-    html.push_str(&format!("<h2>{} trajectories</h2>", trajectories.len()));
+    html.push_str(&format!(
+        "<h2>{} of {} trajectories</h2>",
+        trajectories.len(),
+        grouped(report.trajectories.count)
+    ));
     for trajectory in trajectories {
         trajectory_section(&mut html, trajectory);
     }

@@ -1,4 +1,5 @@
 //! Worlds are loaded, checked, called and compared through the crate's front door.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

@@ -91,7 +91,13 @@ fn the_quick_start_keeps_its_promises() {
     }
     assert!(run.join("export/train.parquet").is_file());
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
-    for word in ["Funnel", "Agents", "10 worlds", "5 trajectories", "Time"] {
+    for word in [
+        "Funnel",
+        "Agents",
+        "5 of 10 worlds",
+        "5 of 1,200 trajectories",
+        "Time",
+    ] {
         assert!(page.contains(word), "{word}");
     }
     assert!(

@@ -1,6 +1,6 @@
 //! The spec compiler: a domain of operations becomes the files of a world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use practicum_corpus::ToolSpec;
 use practicum_world::format::{IdsFile, LimitsFile, PolicyFile, ToolFile, WorldFile};
@@ -514,9 +514,56 @@ fn summary(plan: &Plan) -> String {
     }
 }
 
-/// A name that a world may have: `[a-z0-9-]`, at most 48 characters.
-pub fn world_name(text: &str) -> String {
-    let mut name = snake(text).replace('_', "-");
-    name.truncate(48);
+/// Names that worlds may have, one for each text: `[a-z0-9-]`, at most 48 characters, no two alike. A name
+/// that an earlier text has taken gets a number behind it.
+pub fn world_names<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let mut names = Vec::new();
+    for text in texts {
+        let plain = snake(text).replace('_', "-");
+        let name = (1..)
+            .map(|number| match number {
+                1 => cut(&plain, 48),
+                _ => {
+                    let end = format!("-{number}");
+                    cut(&plain, 48 - end.len()) + &end
+                }
+            })
+            .find(|name| !taken.contains(name))
+            .unwrap_or_default();
+        taken.insert(name.clone());
+        names.push(name);
+    }
+    names
+}
+
+fn cut(name: &str, length: usize) -> String {
+    let mut name = name.to_string();
+    name.truncate(length);
     name.trim_matches('-').to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::world_names;
+
+    #[test]
+    fn no_two_worlds_have_one_name() {
+        let long = "Entitlement Governance Access Package Assignment Requests";
+        let names = world_names([
+            &format!("{long} A")[..],
+            &format!("{long} B"),
+            "Shop",
+            "shop",
+        ]);
+        assert_eq!(
+            names,
+            [
+                "entitlement-governance-access-package-assignment",
+                "entitlement-governance-access-package-assignme-2",
+                "shop",
+                "shop-2"
+            ]
+        );
+    }
 }

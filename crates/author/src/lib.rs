@@ -12,4 +12,4 @@ mod resources;
 mod sql_text;
 mod words;
 
-pub use compile::{Authored, AuthoredWorld, Options, Uncertain, compile, world_name};
+pub use compile::{Authored, AuthoredWorld, Options, Uncertain, compile, world_names};

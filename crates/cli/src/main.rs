@@ -161,7 +161,8 @@ fn run_stage(context: &Context, stage: &Stage) -> Result<()> {
     let due = !context.folder.stage(stage.name).exists();
     let watch = Stopwatch::start();
     (stage.run)(context).inspect_err(|error| {
-        if error.users {
+        // Ingest is what meets the user's input. What later stages have finished is never thrown away.
+        if error.users && stage.name == STAGES[0].name {
             context.folder.discard(stage.name);
         }
     })?;

@@ -101,6 +101,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     };
     let domains: Vec<DomainRecord> = read_json(&graph_folder.join("domains.json"))?;
     let specs = specs_by_domain(&corpus_folder, &domains)?;
+    let names = practicum_author::world_names(domains.iter().map(|domain| domain.name.as_str()));
 
     let done = AtomicUsize::new(0);
     let total = domains.len();
@@ -113,9 +114,8 @@ pub(crate) fn run(context: &Context) -> Result<()> {
                 .filter_map(|text| serde_json::from_slice(text).ok())
                 .collect();
             let domain = &domains[at];
-            let name = practicum_author::world_name(&domain.name);
             let title = title_of(&tools, domain);
-            let authored = practicum_author::compile(&name, &title, &tools, &options);
+            let authored = practicum_author::compile(&names[at], &title, &tools, &options);
             progress.at(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             Compiled {
                 domain: at,

@@ -1,4 +1,51 @@
-//! Tasks for worlds.
+//! Tasks for worlds: what a user wants, how it is done, what must hold at the end, and the proof that the
+//! verifier knows.
+//!
+//! ```
+//! use practicum_task::{Options, generate};
+//! use practicum_world::{Transcript, World, verify};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../world/tests/worlds/corner-shop");
+//! let world = World::load(folder.as_ref())?;
+//! let options = Options { per_world: 10, ..Options::default() };
+//! let (tasks, report) = generate(&world, &options)?;
+//! println!("{} of {} goals were proven", report.proven, report.tried);
+//!
+//! for task in &tasks {
+//!     // Gold, on a fresh session.
+//!     let mut session = world.state(&task.state)?.session(task.seed)?;
+//!     for call in &task.gold {
+//!         session.call(&call.tool, &call.arguments.clone().into());
+//!     }
+//!     let said = Transcript {
+//!         answer: task.answer.clone(),
+//!         outcome: Some(task.expectation.outcome),
+//!         ..Transcript::default()
+//!     };
+//!     assert!(verify(&mut session, &said, &task.expectation)?.passed, "{}", task.intent);
+//!
+//!     // Every wrong run that was derived from it fails, every right one in another form passes.
+//!     assert_eq!((task.proof.survived, task.proof.refused), (0, 0));
+//!     assert!(task.proof.killed > 0 && task.proof.accepted > 0);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way
+//!
+//! A goal is drawn from what the world's tools can change and show, known from their SQL. Its gold calls
+//! are executed; each argument must be told by the user or shown by an earlier reply, else the goal is
+//! dropped. A grammar words the request. Then the proof: mutants, each derived from gold by one mistake that
+//! an agent could make, must fail; variants, right runs in another form, must pass. What does not hold is
+//! dropped and counted by reason, and the [`Report`] gives the rates before any task was dropped.
+//!
+//! # What holds
+//!
+//! - A [`Task`] has no surviving mutant and no refused variant.
+//! - Whether a mutant is void or equivalent is decided by running it, never by an excuse.
+//! - The same world, options and seed give the same tasks.
 mod accept;
 mod atlas;
 mod builder;

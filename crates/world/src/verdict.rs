@@ -1,11 +1,13 @@
 //! What must hold at the end of an episode, and whether it does.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::cell::Cell;
 use crate::diff::{Diff, RowChange};
 use crate::equal::{AcceptedEnd, Comparison, Renaming, canonical_json, compare};
 use crate::format::Actor;
+use crate::program::Tool;
 use crate::session::Session;
 use crate::speller::{Answer, FactKind};
 use crate::state::StateError;
@@ -470,16 +472,23 @@ pub(crate) fn unconfirmed(session: &Session, transcript: &Transcript) -> Vec<(us
         if record.error.is_some() || record.actor != Actor::Agent {
             continue;
         }
-        let asks = world.rules().iter().position(|rule| {
-            rule.needs_confirmation
-                && rule
-                    .tools
-                    .iter()
-                    .any(|tool| world.tools()[*tool].name == record.tool)
-        });
-        let Some(rule) = asks else {
+        let Some(tool) = world.tool(&record.tool) else {
             continue;
         };
+        let asking: Vec<usize> = (0..world.rules().len())
+            .filter(|rule| {
+                let rule = &world.rules()[*rule];
+                rule.needs_confirmation
+                    && rule
+                        .tools
+                        .iter()
+                        .any(|own| world.tools()[*own].name == record.tool)
+            })
+            .collect();
+        if asking.is_empty() {
+            continue;
+        }
+        let made = spelt_out(tool, &record.arguments);
         let agreed = transcript
             .agreements
             .iter()
@@ -488,12 +497,28 @@ pub(crate) fn unconfirmed(session: &Session, transcript: &Transcript) -> Vec<(us
                 !**used
                     && agreement.calls <= position
                     && agreement.tool == record.tool
-                    && canonical_json(&agreement.arguments) == canonical_json(&record.arguments)
+                    && spelt_out(tool, &agreement.arguments) == made
             });
         match agreed {
             Some((_, used)) => *used = true,
-            None => found.push((rule, position)),
+            None => found.extend(asking.into_iter().map(|rule| (rule, position))),
         }
     }
     found
+}
+
+/// Arguments in canonical form with the defaults of those that are missing: agreeing to a call and making
+/// it may differ in how a value is written.
+fn spelt_out(tool: &Tool, arguments: &Value) -> Value {
+    let mut full = match tool.arguments.check(arguments) {
+        Ok(full) => full,
+        Err(_) => return canonical_json(arguments),
+    };
+    for parameter in tool.parameters() {
+        if let Some(default) = &parameter.default {
+            full.entry(parameter.name.clone())
+                .or_insert_with(|| default.clone());
+        }
+    }
+    canonical_json(&Value::Object(full))
 }

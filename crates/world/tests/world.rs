@@ -56,3 +56,40 @@ fn a_rule_that_looks_back_names_what_exists() {
         assert!(problem.contains(plain), "{query}: {problem}");
     }
 }
+
+/// The worlds that ship: each loads without a warning, and its data-file tests pass; every rule has at
+/// least one test that violates it and one that respects it.
+#[test]
+fn shipped_worlds_pass_their_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.join("world.toml").is_file() {
+            continue;
+        }
+        let world = World::load(&path).unwrap_or_else(|error| panic!("{:#?}", error.problems()));
+        assert!(world.warnings().is_empty(), "{:?}", world.warnings());
+        for result in world.run_tests() {
+            let file = format!("{}/{}", world.name(), result.file);
+            assert!(result.failures.is_empty(), "{file}: {:#?}", result.failures);
+        }
+        for rule in world.rules() {
+            let tests = || {
+                world
+                    .tests()
+                    .iter()
+                    .filter_map(|(_, test)| test.violations.as_ref())
+            };
+            assert!(
+                tests().any(|violated| violated.contains(&rule.id))
+                    && tests().any(|violated| !violated.contains(&rule.id)),
+                "{}: {} lacks a test",
+                world.name(),
+                rule.id
+            );
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+}

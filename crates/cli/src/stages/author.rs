@@ -317,6 +317,10 @@ fn sort_of(reason: &str) -> String {
         ("nothing reads a ", "nothing reads what it writes"),
         ("it needs ", "it needs what stands for no column"),
         (
+            "_ leads to no status ",
+            "its verb leads to no status or flag that the spec names",
+        ),
+        (
             "its path picks one ",
             "its path picks one, but its reply is a list",
         ),

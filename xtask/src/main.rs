@@ -3,6 +3,8 @@
 //! - `cargo xtask test [ARGS]`: every test: unit, integration and end-to-end tests (by cargo-nextest
 //!   where it is installed, else by `cargo test`), then the documentation's examples. ARGS go to the
 //!   test runner, for example a filter: `cargo xtask test hostile`.
+//! - `cargo xtask soak`: the simulator's long run: a million random operations on sessions, disturbed and
+//!   not, in a release build. Seeded, so that a failure comes again.
 //! - `cargo xtask lint`: formatting, then clippy over all targets, warnings denied.
 
 #![allow(
@@ -19,8 +21,9 @@ fn main() -> ExitCode {
     let passed = match task.as_deref() {
         Some("test") => test(&rest),
         Some("lint") if rest.is_empty() => lint(),
+        Some("soak") if rest.is_empty() => soak(),
         _ => {
-            eprintln!("usage: cargo xtask test [ARGS] | lint");
+            eprintln!("usage: cargo xtask test [ARGS] | soak | lint");
             return ExitCode::from(2);
         }
     };
@@ -41,6 +44,23 @@ fn test(rest: &[String]) -> bool {
         eprintln!("xtask: cargo-nextest is not installed; using cargo test");
         cargo(&["test", "--workspace"], rest)
     }
+}
+
+fn soak() -> bool {
+    cargo(
+        &[
+            "test",
+            "--release",
+            "-p",
+            "practicum-world",
+            "--test",
+            "simulator",
+            "--",
+            "--ignored",
+            "--nocapture",
+        ],
+        &[],
+    )
 }
 
 fn lint() -> bool {

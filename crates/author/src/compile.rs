@@ -521,16 +521,13 @@ pub fn world_names<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> 
     let mut names = Vec::new();
     for text in texts {
         let plain = snake(text).replace('_', "-");
-        let name = (1..)
-            .map(|number| match number {
-                1 => cut(&plain, 48),
-                _ => {
-                    let end = format!("-{number}");
-                    cut(&plain, 48 - end.len()) + &end
-                }
-            })
-            .find(|name| !taken.contains(name))
-            .unwrap_or_default();
+        let mut name = cut(&plain, 48);
+        let mut number = 1;
+        while taken.contains(&name) {
+            number += 1;
+            let end = format!("-{number}");
+            name = cut(&plain, 48 - end.len()) + &end;
+        }
         taken.insert(name.clone());
         names.push(name);
     }

@@ -1,7 +1,7 @@
 //! Reference agents act on the tasks of a world; what they leave behind is whole and repeatable.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use practicum_rollout::{
@@ -57,15 +57,15 @@ fn the_oracle_passes_and_the_floor_stays_low() {
         let row = trl_row(trajectory, &tools);
         let messages = row["messages"].as_array().unwrap();
         // A call and its reply go together.
-        let mut open = BTreeMap::new();
+        let mut open = BTreeSet::new();
         for message in messages {
             for call in message["tool_calls"].as_array().into_iter().flatten() {
-                open.insert(call["id"].to_string(), ());
+                open.insert(call["id"].to_string());
                 let arguments = call["function"]["arguments"].as_str().unwrap();
                 serde_json::from_str::<serde_json::Value>(arguments).unwrap();
             }
             if message["role"] == "tool" {
-                assert!(open.remove(&message["tool_call_id"].to_string()).is_some());
+                assert!(open.remove(&message["tool_call_id"].to_string()));
             }
             // Loss falls on the agent's own turns only.
             assert!(message["train"] == false || message["role"] == "assistant");

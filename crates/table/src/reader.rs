@@ -1,6 +1,7 @@
 //! Reading a table: whole, by columns, by row groups.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
@@ -147,8 +148,13 @@ impl TableReader {
         };
         let reader = self.file.get_row_group(group).map_err(fail)?;
         for (place, column) in cells {
-            let pages = reader.get_column_reader(*place).map_err(fail)?;
-            let more = read_column(pages, column.kind(), rows)
+            let kind = column.kind();
+            // The parquet crate asserts what it reads: a flipped bit in a page can make it panic.
+            let decoded = catch_unwind(AssertUnwindSafe(|| {
+                read_column(reader.get_column_reader(*place)?, kind, rows)
+            }));
+            let more = decoded
+                .map_err(|_| damaged("a page of it cannot be decoded"))?
                 .map_err(fail)?
                 .ok_or_else(|| damaged("a text is not UTF-8"))?;
             if more.len() != rows || !column.append(more) {

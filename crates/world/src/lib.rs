@@ -132,6 +132,7 @@ mod rng;
 mod roles;
 mod sample;
 mod session;
+mod snapshot;
 mod speller;
 mod sql;
 mod state;
@@ -158,6 +159,7 @@ pub use rng::Draws;
 pub use roles::{Identity, Role, argument_schema};
 pub use sample::{Sampler, as_type, fresh};
 pub use session::{CallRecord, Session};
+pub use snapshot::{Snapshot, SnapshotError};
 pub use speller::{Answer, FactKind, spellings};
 pub use sql::{
     Column, ColumnRef, ColumnType, Compare, Comparison as ArgumentComparison, ForeignKey, Origins,

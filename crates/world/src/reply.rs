@@ -73,7 +73,7 @@ impl std::fmt::Display for CallError {
 }
 
 /// The reply to a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The result as JSON text, or why there is none.
     pub result: Result<String, CallError>,

@@ -17,6 +17,7 @@ use crate::instant;
 use crate::live::{Live, call_error};
 use crate::program::{Tool, ToolRule};
 use crate::reply::{CallError, ErrorKind, Reply};
+use crate::snapshot::{Content, Snapshot, SnapshotError, write_rows};
 use crate::state::{State, StateError};
 use crate::world::{Inner, World};
 
@@ -104,6 +105,72 @@ impl Session {
     pub fn reset(&mut self, seed: u64) -> Result<(), StateError> {
         self.ensure_live()?;
         Ok(self.start(seed)?)
+    }
+
+    /// Back to an instant of this or another session of the same initial state.
+    ///
+    /// # Errors
+    /// When SQLite fails, or the snapshot is of another initial state.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        if !self.state.is(snapshot.state()) {
+            return Err(StateError::Snapshot(SnapshotError::Foreign(
+                "initial state",
+            )));
+        }
+        let content = snapshot.content()?;
+        self.ensure_live()?;
+        self.start(content.seed)?;
+        let minted = content.minted();
+        if let Some(rows) = &content.rows {
+            let Some(live) = &self.live else {
+                return Ok(());
+            };
+            write_rows(&self.state, live, rows)?;
+            let looks_back = self.world().rules().iter().any(|rule| rule.looks_back);
+            let mut shared = live.cells.lock();
+            shared.changed.clear();
+            shared.now = content.now;
+            shared.counters = content.counters;
+            shared.minted = minted;
+            if looks_back {
+                let made = content.log.iter().filter(|record| record.error.is_none());
+                shared.calls = made
+                    .map(|record| PastCall {
+                        tool: record.tool.as_str().into(),
+                        arguments: Arc::new(
+                            record.arguments.as_object().cloned().unwrap_or_default(),
+                        ),
+                    })
+                    .collect();
+            }
+            drop(shared);
+            self.log = content.log;
+        } else {
+            self.replay(&content.log);
+        }
+        self.observed = content.observed.into_iter().collect();
+        self.occurrences = content.occurrences.into_iter().collect();
+        self.kept = content.kept.into();
+        Ok(())
+    }
+
+    pub(crate) fn live_parts(&mut self) -> Result<(State, &Live), StateError> {
+        self.ensure_live()?;
+        match &self.live {
+            Some(live) => Ok((self.state.clone(), live)),
+            None => Err(StateError::Sql(rusqlite::Error::InvalidQuery)),
+        }
+    }
+
+    /// Writes what the session remembers beside its database.
+    pub(crate) fn write_memory(&self, content: &mut Content) {
+        content.observed = self.observed.iter().cloned().collect();
+        content.occurrences = self
+            .occurrences
+            .iter()
+            .map(|(call, count)| (*call, *count))
+            .collect();
+        content.kept = self.kept.iter().cloned().collect();
     }
 
     /// The world.
@@ -307,6 +374,10 @@ impl Session {
             if record.error.is_none() {
                 self.call_as(record.actor, &record.tool, &record.arguments);
             } else {
+                // A call that failed may have drawn: the next one of its kind draws anew.
+                if self.world().tool(&record.tool).is_some_and(draws) {
+                    call_hash(&mut self.occurrences, record);
+                }
                 self.log.push(record.clone());
             }
         }

@@ -12,6 +12,7 @@ use crate::functions::Cells;
 use crate::generate::{self, GenerateError};
 use crate::live::{Live, row_of};
 use crate::session::Session;
+use crate::snapshot::{Restoring, SnapshotError};
 use crate::sql::{Table, TableKind, quoted};
 use crate::world::{Inner, World};
 
@@ -57,6 +58,9 @@ pub enum StateError {
         /// What is wrong.
         message: String,
     },
+    /// A snapshot cannot be used.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// SQLite failed.
     #[error("SQLite failed: {0}")]
     Sql(#[from] rusqlite::Error),
@@ -70,6 +74,7 @@ pub struct State(pub(crate) Arc<StateInner>);
 pub(crate) struct StateInner {
     pub(crate) world: World,
     pub(crate) spec: StateSpec,
+    restoring: Restoring,
     base: Mutex<Connection>,
     /// Connections at this state that no session holds.
     idle: Mutex<Vec<Live>>,
@@ -130,6 +135,7 @@ impl World {
         Ok(State(Arc::new(StateInner {
             world: self.clone(),
             spec: spec.clone(),
+            restoring: Restoring::find(&connection, &inner.schema)?,
             base: Mutex::new(connection),
             idle: Mutex::default(),
         })))
@@ -248,6 +254,15 @@ impl State {
             hasher.update(b"\0");
         }
         Ok(hasher.finalize().to_hex()[..32].to_string())
+    }
+
+    /// True for clones of one state.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn restoring(&self) -> Restoring {
+        self.0.restoring
     }
 
     pub(crate) fn base(&self) -> MutexGuard<'_, Connection> {

@@ -510,9 +510,8 @@ pub(crate) fn unconfirmed(session: &Session, transcript: &Transcript) -> Vec<(us
 /// Arguments in canonical form with the defaults of those that are missing: agreeing to a call and making
 /// it may differ in how a value is written.
 fn spelt_out(tool: &Tool, arguments: &Value) -> Value {
-    let mut full = match tool.arguments.check(arguments) {
-        Ok(full) => full,
-        Err(_) => return canonical_json(arguments),
+    let Ok(mut full) = tool.arguments.check(arguments) else {
+        return canonical_json(arguments);
     };
     for parameter in tool.parameters() {
         if let Some(default) = &parameter.default {

@@ -265,12 +265,13 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
         }
     }
 
-    // Each tool's statements, the rules', savepoints and the look-up of rows by key.
+    // Each tool's statements, the rules', savepoints, and for each table the look-up of rows by key and
+    // what a snapshot reads and writes.
     let statements_held = tools
         .iter()
         .map(|tool| count_statements(&tool.steps) + 2 * tool.rules.len())
         .sum::<usize>()
-        + 4 * schema.tables.len()
+        + 8 * schema.tables.len()
         + rules.len()
         + 16;
     Some(Inner {

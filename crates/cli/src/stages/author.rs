@@ -307,7 +307,7 @@ fn sort_of(reason: &str) -> String {
         if character == '"' {
             quoted = !quoted;
             if quoted {
-                plain.push('_');
+                plain.push('…');
             }
         } else if !quoted {
             plain.push(character);
@@ -317,7 +317,7 @@ fn sort_of(reason: &str) -> String {
         ("nothing reads a ", "nothing reads what it writes"),
         ("it needs ", "it needs what stands for no column"),
         (
-            "_ leads to no status ",
+            "… leads to no status ",
             "its verb leads to no status or flag that the spec names",
         ),
         (

@@ -17,7 +17,7 @@ use crate::instant;
 use crate::live::{Live, call_error};
 use crate::program::{Tool, ToolRule};
 use crate::reply::{CallError, ErrorKind, Reply};
-use crate::snapshot::{Content, Snapshot, SnapshotError, write_rows};
+use crate::snapshot::{Memory, Snapshot, SnapshotError, write_rows};
 use crate::state::{State, StateError};
 use crate::world::{Inner, World};
 
@@ -154,23 +154,18 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) fn live_parts(&mut self) -> Result<(State, &Live), StateError> {
-        self.ensure_live()?;
-        match &self.live {
-            Some(live) => Ok((self.state.clone(), live)),
-            None => Err(StateError::Sql(rusqlite::Error::InvalidQuery)),
-        }
-    }
-
-    /// Writes what the session remembers beside its database.
-    pub(crate) fn write_memory(&self, content: &mut Content) {
-        content.observed = self.observed.iter().cloned().collect();
-        content.occurrences = self
-            .occurrences
-            .iter()
-            .map(|(call, count)| (*call, *count))
-            .collect();
-        content.kept = self.kept.iter().cloned().collect();
+    /// The connection, and what the session remembers beside it.
+    pub(crate) fn parts(&self) -> Result<(&Live, Memory<'_>), StateError> {
+        let live = self
+            .live
+            .as_ref()
+            .ok_or(StateError::Sql(rusqlite::Error::InvalidQuery))?;
+        let memory = Memory {
+            observed: &self.observed,
+            occurrences: &self.occurrences,
+            kept: &self.kept,
+        };
+        Ok((live, memory))
     }
 
     /// The world.
@@ -353,7 +348,7 @@ impl Session {
         Reply { result: Err(error) }
     }
 
-    fn ensure_live(&mut self) -> Result<(), StateError> {
+    pub(crate) fn ensure_live(&mut self) -> Result<(), StateError> {
         if self.live.is_none() {
             self.live = Some(self.state.live()?);
             let seed = self.seed;

@@ -1,5 +1,6 @@
 //! A session at one instant, as a few bytes: to fork it, to park it, to keep it.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -27,8 +28,31 @@ pub struct Snapshot {
     bytes: Arc<[u8]>,
 }
 
-/// What a snapshot holds, in the form in which it is written.
-#[derive(Debug, Serialize, Deserialize)]
+/// What a session remembers beside its database, lent for writing.
+pub(crate) struct Memory<'a> {
+    pub(crate) observed: &'a BTreeSet<(usize, Shown)>,
+    pub(crate) occurrences: &'a BTreeMap<[u8; 32], u32>,
+    pub(crate) kept: &'a VecDeque<(String, Reply)>,
+}
+
+/// [`Content`] as it is written: the same members, lent.
+#[derive(Serialize)]
+struct Written<'a> {
+    world: &'a str,
+    state: &'a StateSpec,
+    seed: u64,
+    now: i64,
+    counters: &'a [(String, u64)],
+    minted: Vec<(&'a str, usize)>,
+    log: &'a [CallRecord],
+    observed: &'a BTreeSet<(usize, Shown)>,
+    occurrences: Vec<(&'a [u8; 32], &'a u32)>,
+    kept: &'a VecDeque<(String, Reply)>,
+    rows: Option<Vec<ChangedRow>>,
+}
+
+/// What a snapshot holds.
+#[derive(Debug, Deserialize)]
 pub(crate) struct Content {
     /// Digest of the world.
     world: String,
@@ -134,14 +158,36 @@ impl Session {
     /// # Errors
     /// When SQLite fails.
     pub fn snapshot(&mut self) -> Result<Snapshot, StateError> {
-        let content = self.content()?;
-        let bytes = serde_json::to_vec(&content)
+        self.ensure_live()?;
+        let state = self.state().clone();
+        let (live, memory) = self.parts()?;
+        let rows = match state.restoring() {
+            Restoring::Calls => None,
+            Restoring::Rows { .. } => Some(changed_rows(&state, live)?),
+        };
+        let shared = live.cells.lock();
+        let written = Written {
+            world: state.world().digest(),
+            state: state.spec(),
+            seed: self.seed(),
+            now: shared.now,
+            counters: &shared.counters,
+            minted: shared
+                .minted
+                .iter()
+                .map(|id| (&*id.id, id.counter))
+                .collect(),
+            log: self.log(),
+            observed: memory.observed,
+            occurrences: memory.occurrences.iter().collect(),
+            kept: memory.kept,
+            rows,
+        };
+        let bytes = serde_json::to_vec(&written)
             .map_err(|error| StateError::Snapshot(error.into()))?
             .into();
-        Ok(Snapshot {
-            state: self.state().clone(),
-            bytes,
-        })
+        drop(shared);
+        Ok(Snapshot { state, bytes })
     }
 
     /// Gives the connection back and keeps the session as bytes; [`Snapshot::session`] wakes it up.
@@ -158,38 +204,6 @@ impl Session {
     /// When SQLite fails.
     pub fn fork(&mut self) -> Result<Self, StateError> {
         self.snapshot()?.session()
-    }
-
-    fn content(&mut self) -> Result<Content, StateError> {
-        let (state, live) = self.live_parts()?;
-        let rows = match Restoring::of(&state) {
-            Restoring::Calls => None,
-            Restoring::Rows { .. } => Some(changed_rows(&state, live)?),
-        };
-        let (now, counters, minted) = {
-            let shared = live.cells.lock();
-            let minted = shared.minted.iter();
-            (
-                shared.now,
-                shared.counters.clone(),
-                minted.map(|id| (id.id.to_string(), id.counter)).collect(),
-            )
-        };
-        let mut content = Content {
-            world: state.world().digest().to_string(),
-            state: state.spec().clone(),
-            seed: self.seed(),
-            now,
-            counters,
-            minted,
-            log: self.log().to_vec(),
-            observed: Vec::new(),
-            occurrences: Vec::new(),
-            kept: Vec::new(),
-            rows,
-        };
-        self.write_memory(&mut content);
-        Ok(content)
     }
 }
 
@@ -208,10 +222,6 @@ pub(crate) enum Restoring {
 }
 
 impl Restoring {
-    fn of(state: &State) -> Self {
-        state.restoring()
-    }
-
     /// Found from the schema as SQLite holds it.
     pub(crate) fn find(connection: &Connection, schema: &Schema) -> rusqlite::Result<Self> {
         let count = |text: &str| connection.query_row(text, [], |row| row.get::<_, i64>(0));
@@ -236,16 +246,92 @@ impl Restoring {
     }
 }
 
+/// The statements that read and write one table's rows by key, written once for a state.
+#[derive(Debug)]
+pub(crate) struct RowTexts {
+    /// The rowid, where it is hidden, and the columns of the row of a key.
+    read: String,
+    insert: String,
+    /// None when the key is all there is.
+    update: Option<String>,
+    /// The same, with another rowid.
+    shift: String,
+    delete: String,
+    /// Columns that are written: all but generated ones.
+    written: Vec<usize>,
+    /// Columns that an update sets: those outside the key.
+    set: Vec<usize>,
+    hidden_rowid: bool,
+}
+
+impl RowTexts {
+    pub(crate) fn of(table: &Table) -> Self {
+        let name = quoted(&table.name);
+        let column = |at: &usize| quoted(&table.columns[*at].name);
+        let written: Vec<usize> = (0..table.columns.len())
+            .filter(|at| !table.columns[*at].generated)
+            .collect();
+        let set: Vec<usize> = written
+            .iter()
+            .copied()
+            .filter(|at| !table.key.contains(at))
+            .collect();
+        let rowid = rowid_name(table).filter(|_| !table.without_rowid && !table.rowid_key);
+        let all: Vec<String> = table.columns.iter().map(|own| quoted(&own.name)).collect();
+        let read = format!(
+            "SELECT {}, {} FROM {name} WHERE {}",
+            rowid.unwrap_or("NULL"),
+            all.join(", "),
+            key_condition(table, 1)
+        );
+        let names: Vec<String> = rowid
+            .map(str::to_string)
+            .into_iter()
+            .chain(written.iter().map(column))
+            .collect();
+        let marks: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
+        let insert = format!(
+            "INSERT INTO {name} ({}) VALUES ({})",
+            names.join(", "),
+            marks.join(", ")
+        );
+        let change = |names: &[String]| {
+            let settings: Vec<String> = names
+                .iter()
+                .enumerate()
+                .map(|(at, name)| format!("{name} = ?{}", at + 1))
+                .collect();
+            format!(
+                "UPDATE {name} SET {} WHERE {}",
+                settings.join(", "),
+                key_condition(table, names.len() + 1)
+            )
+        };
+        let plain: Vec<String> = set.iter().map(column).collect();
+        let shifted: Vec<String> = rowid
+            .map(str::to_string)
+            .into_iter()
+            .chain(plain.iter().cloned())
+            .collect();
+        Self {
+            read,
+            insert,
+            update: (!plain.is_empty()).then(|| change(&plain)),
+            shift: change(&shifted),
+            delete: format!("DELETE FROM {name} WHERE {}", key_condition(table, 1)),
+            written,
+            set,
+            hidden_rowid: rowid.is_some(),
+        }
+    }
+}
+
 /// A name of the rowid that no column has taken. Unordered reads follow the rowid, so that it is part of
 /// what a session must find again.
 fn rowid_name(table: &Table) -> Option<&'static str> {
     ["rowid", "_rowid_", "oid"]
         .into_iter()
         .find(|name| table.column(name).is_none())
-}
-
-fn has_hidden_rowid(table: &Table) -> bool {
-    !table.without_rowid && !table.rowid_key
 }
 
 /// The touched rows that differ from the initial state, in content or in rowid.
@@ -256,11 +342,12 @@ fn changed_rows(state: &State, live: &Live) -> rusqlite::Result<Vec<ChangedRow>>
     touched.sort_unstable();
     touched.dedup();
     let mut rows = Vec::new();
+    let base = state.base();
     for (table, key) in touched {
-        let definition = &schema.tables[usize::from(table)];
-        let text = row_with_rowid(definition);
-        let now = row_at(&live.connection, &text, definition, &key)?;
-        let before = row_at(&state.base(), &text, definition, &key)?;
+        let columns = schema.tables[usize::from(table)].columns.len();
+        let text = &state.row_texts()[usize::from(table)].read;
+        let now = row_at(&live.connection, text, columns, &key)?;
+        let before = row_at(&base, text, columns, &key)?;
         if now != before {
             rows.push(ChangedRow {
                 table,
@@ -287,26 +374,12 @@ fn key_condition(table: &Table, first: usize) -> String {
     parts.join(" AND ")
 }
 
-fn row_with_rowid(table: &Table) -> String {
-    let rowid = match rowid_name(table) {
-        Some(name) if has_hidden_rowid(table) => name,
-        _ => "NULL",
-    };
-    let columns: Vec<String> = table.columns.iter().map(|own| quoted(&own.name)).collect();
-    format!(
-        "SELECT {rowid}, {} FROM {} WHERE {}",
-        columns.join(", "),
-        quoted(&table.name),
-        key_condition(table, 1)
-    )
-}
-
 type Found = Option<(Option<i64>, Row)>;
 
 fn row_at(
     connection: &Connection,
     text: &str,
-    table: &Table,
+    columns: usize,
     key: &[Cell],
 ) -> rusqlite::Result<Found> {
     let mut statement = connection.prepare_cached(text)?;
@@ -317,7 +390,7 @@ fn row_at(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let cells = (0..table.columns.len())
+    let cells = (0..columns)
         .map(|at| row.get::<_, Cell>(at + 1))
         .collect::<rusqlite::Result<Row>>()?;
     Ok(Some((row.get(0)?, cells)))
@@ -325,11 +398,12 @@ fn row_at(
 
 /// Writes changed rows into a connection that is at the initial state.
 pub(crate) fn write_rows(state: &State, live: &Live, rows: &[ChangedRow]) -> rusqlite::Result<()> {
-    let schema = &state.world().0.schema;
     without_budget(&live.cells);
-    if Restoring::of(state) == (Restoring::Rows { plainly: true })
-        && write_plainly(schema, live, rows).is_ok()
-    {
+    let writer = Writer {
+        texts: state.row_texts(),
+        live,
+    };
+    if state.restoring() == (Restoring::Rows { plainly: true }) && writer.plainly(rows).is_ok() {
         return Ok(());
     }
     // Rows that trade unique values, or that refer to each other in a circle, cannot be written one by one
@@ -347,98 +421,72 @@ pub(crate) fn write_rows(state: &State, live: &Live, rows: &[ChangedRow]) -> rus
     let written = rows
         .iter()
         .filter(|row| row.known)
-        .try_for_each(|row| delete(schema, live, row))
-        .and_then(|()| rows.iter().try_for_each(|row| insert(schema, live, row)));
+        .try_for_each(|row| writer.delete(row))
+        .and_then(|()| rows.iter().try_for_each(|row| writer.insert(row)));
     checks(true)?;
     written
 }
 
-/// New rows, parents first; then changed ones; then those that are gone, children first. By then nothing
-/// refers to what goes, so that no action of a foreign key finds anything to do.
-fn write_plainly(schema: &Schema, live: &Live, rows: &[ChangedRow]) -> rusqlite::Result<()> {
-    for row in rows.iter().filter(|row| !row.known) {
-        insert(schema, live, row)?;
-    }
-    for row in rows.iter().filter(|row| row.known && row.now.is_some()) {
-        update(schema, live, row)?;
-    }
-    for row in rows.iter().rev().filter(|row| row.now.is_none()) {
-        delete(schema, live, row)?;
-    }
-    Ok(())
+struct Writer<'a> {
+    texts: &'a [RowTexts],
+    live: &'a Live,
 }
 
-fn insert(schema: &Schema, live: &Live, row: &ChangedRow) -> rusqlite::Result<()> {
-    let Some((rowid, cells)) = &row.now else {
-        return Ok(());
-    };
-    let table = &schema.tables[usize::from(row.table)];
-    let mut names: Vec<String> = Vec::new();
-    let mut values: Vec<Cell> = Vec::new();
-    if let (Some(rowid), Some(name)) = (rowid, rowid_name(table)) {
-        names.push(name.to_string());
-        values.push(Cell::Integer(*rowid));
+impl Writer<'_> {
+    /// New rows, parents first; then changed ones; then those that are gone, children first. By then
+    /// nothing refers to what goes, so that no action of a foreign key finds anything to do.
+    fn plainly(&self, rows: &[ChangedRow]) -> rusqlite::Result<()> {
+        for row in rows.iter().filter(|row| !row.known) {
+            self.insert(row)?;
+        }
+        for row in rows.iter().filter(|row| row.known) {
+            self.update(row)?;
+        }
+        for row in rows.iter().rev().filter(|row| row.now.is_none()) {
+            self.delete(row)?;
+        }
+        Ok(())
     }
-    for (column, cell) in table.columns.iter().zip(cells) {
-        if !column.generated {
-            names.push(quoted(&column.name));
-            values.push(cell.clone());
+
+    fn insert(&self, row: &ChangedRow) -> rusqlite::Result<()> {
+        let Some((rowid, cells)) = &row.now else {
+            return Ok(());
+        };
+        let texts = &self.texts[usize::from(row.table)];
+        let rowid = rowid.filter(|_| texts.hidden_rowid).map(Cell::Integer);
+        let values = texts.written.iter().map(|at| &cells[*at]);
+        self.execute(&texts.insert, rowid.iter().chain(values))
+    }
+
+    fn update(&self, row: &ChangedRow) -> rusqlite::Result<()> {
+        let Some((rowid, cells)) = &row.now else {
+            return Ok(());
+        };
+        let texts = &self.texts[usize::from(row.table)];
+        let values = texts.set.iter().map(|at| &cells[*at]).chain(&row.key);
+        if row.moved {
+            let rowid = rowid.map(Cell::Integer);
+            return self.execute(&texts.shift, rowid.iter().chain(values));
+        }
+        match &texts.update {
+            Some(text) => self.execute(text, values),
+            None => Ok(()),
         }
     }
-    let marks: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
-    let text = format!(
-        "INSERT INTO {} ({}) VALUES ({})",
-        quoted(&table.name),
-        names.join(", "),
-        marks.join(", ")
-    );
-    execute(live, &text, &values)
-}
 
-fn update(schema: &Schema, live: &Live, row: &ChangedRow) -> rusqlite::Result<()> {
-    let Some((rowid, cells)) = &row.now else {
-        return Ok(());
-    };
-    let table = &schema.tables[usize::from(row.table)];
-    let mut settings: Vec<String> = Vec::new();
-    let mut values: Vec<Cell> = Vec::new();
-    if let (true, Some(rowid), Some(name)) = (row.moved, rowid, rowid_name(table)) {
-        values.push(Cell::Integer(*rowid));
-        settings.push(format!("{name} = ?{}", values.len()));
+    fn delete(&self, row: &ChangedRow) -> rusqlite::Result<()> {
+        self.execute(&self.texts[usize::from(row.table)].delete, row.key.iter())
     }
-    for (at, (column, cell)) in table.columns.iter().zip(cells).enumerate() {
-        if !column.generated && !table.key.contains(&at) {
-            values.push(cell.clone());
-            settings.push(format!("{} = ?{}", quoted(&column.name), values.len()));
+
+    fn execute<'c>(
+        &self,
+        text: &str,
+        values: impl Iterator<Item = &'c Cell>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.live.connection.prepare_cached(text)?;
+        for (at, cell) in values.enumerate() {
+            statement.raw_bind_parameter(at + 1, cell)?;
         }
+        statement.raw_execute().map(|_| ())
     }
-    if settings.is_empty() {
-        return Ok(());
-    }
-    let text = format!(
-        "UPDATE {} SET {} WHERE {}",
-        quoted(&table.name),
-        settings.join(", "),
-        key_condition(table, values.len() + 1)
-    );
-    values.extend(row.key.iter().cloned());
-    execute(live, &text, &values)
-}
-
-fn delete(schema: &Schema, live: &Live, row: &ChangedRow) -> rusqlite::Result<()> {
-    let table = &schema.tables[usize::from(row.table)];
-    let text = format!(
-        "DELETE FROM {} WHERE {}",
-        quoted(&table.name),
-        key_condition(table, 1)
-    );
-    execute(live, &text, &row.key)
-}
-
-fn execute(live: &Live, text: &str, values: &[Cell]) -> rusqlite::Result<()> {
-    let mut statement = live.connection.prepare_cached(text)?;
-    for (at, cell) in values.iter().enumerate() {
-        statement.raw_bind_parameter(at + 1, cell)?;
-    }
-    statement.raw_execute().map(|_| ())
 }

@@ -12,7 +12,7 @@ use crate::functions::Cells;
 use crate::generate::{self, GenerateError};
 use crate::live::{Live, row_of};
 use crate::session::Session;
-use crate::snapshot::{Restoring, SnapshotError};
+use crate::snapshot::{Restoring, RowTexts, SnapshotError};
 use crate::sql::{Table, TableKind, quoted};
 use crate::world::{Inner, World};
 
@@ -75,6 +75,7 @@ pub(crate) struct StateInner {
     pub(crate) world: World,
     pub(crate) spec: StateSpec,
     restoring: Restoring,
+    row_texts: Vec<RowTexts>,
     base: Mutex<Connection>,
     /// Connections at this state that no session holds.
     idle: Mutex<Vec<Live>>,
@@ -136,6 +137,7 @@ impl World {
             world: self.clone(),
             spec: spec.clone(),
             restoring: Restoring::find(&connection, &inner.schema)?,
+            row_texts: inner.schema.tables.iter().map(RowTexts::of).collect(),
             base: Mutex::new(connection),
             idle: Mutex::default(),
         })))
@@ -263,6 +265,10 @@ impl State {
 
     pub(crate) fn restoring(&self) -> Restoring {
         self.0.restoring
+    }
+
+    pub(crate) fn row_texts(&self) -> &[RowTexts] {
+        &self.0.row_texts
     }
 
     pub(crate) fn base(&self) -> MutexGuard<'_, Connection> {

@@ -16,6 +16,7 @@ use crate::reply::Reply;
 use crate::session::{CallRecord, Session};
 use crate::sql::{Schema, Table, TableKind, quoted};
 use crate::state::{State, StateError, StateSpec};
+use crate::world::World;
 
 /// A session at one instant, as bytes: what differs from the initial state, and the calls so far.
 ///
@@ -71,6 +72,20 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// True when all positions and lengths are those of the world: bytes come from outside.
+    fn fits(&self, world: &World) -> bool {
+        let tables = &world.schema().tables;
+        self.observed
+            .iter()
+            .all(|(tool, (table, _))| *tool < world.tools().len() && *table < tables.len())
+            && self.rows.iter().flatten().all(|row| {
+                tables.get(usize::from(row.table)).is_some_and(|table| {
+                    row.key.len() == table.key.len()
+                        && (row.now.iter()).all(|(_, cells)| cells.len() == table.columns.len())
+                })
+            })
+    }
+
     pub(crate) fn minted(&self) -> Vec<MintedText> {
         self.minted
             .iter()
@@ -144,6 +159,11 @@ impl State {
         }
         if content.state != *self.spec() {
             return Err(SnapshotError::Foreign("initial state"));
+        }
+        if !content.fits(self.world()) {
+            return Err(SnapshotError::Foreign(
+                "form: its rows do not fit the world",
+            ));
         }
         Ok(Snapshot {
             state: self.clone(),

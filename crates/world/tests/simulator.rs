@@ -318,6 +318,25 @@ fn a_disturbed_session_is_the_same() {
     }
 }
 
+/// Bytes come from outside: what is not a snapshot of this state is an error, never a panic.
+#[test]
+fn foreign_bytes_are_refused() {
+    let world = World::from_files(&odd()).unwrap();
+    let state = world.state(&StateSpec::generated("small", 1)).unwrap();
+    let mut session = state.session(1).unwrap();
+    session.call("drop_team", &serde_json::json!({"team_id": "x"}));
+    let team = state.query("SELECT team_id FROM teams", &[]).unwrap()[0][0].to_json();
+    session.call("drop_team", &serde_json::json!({ "team_id": team }));
+    let text = String::from_utf8(session.snapshot().unwrap().bytes().to_vec()).unwrap();
+    assert!(state.snapshot(text.as_bytes()).is_ok());
+    assert!(state.snapshot(&text.as_bytes()[..text.len() / 2]).is_err());
+    let beyond = text.replacen("{\"table\":0,", "{\"table\":99,", 1);
+    assert_ne!(beyond, text);
+    assert!(state.snapshot(beyond.as_bytes()).is_err());
+    let other = world.state(&StateSpec::generated("small", 2)).unwrap();
+    assert!(other.snapshot(text.as_bytes()).is_err());
+}
+
 /// The long run of `cargo xtask soak`: a million operations over all worlds.
 #[test]
 #[ignore = "minutes: run by `cargo xtask soak`"]

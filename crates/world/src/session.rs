@@ -58,6 +58,7 @@ pub struct Session {
     occurrences: BTreeMap<[u8; 32], u32>,
     kept: VecDeque<(String, Reply)>,
     slots: Vec<Cell>,
+    revision: u64,
 }
 
 impl Session {
@@ -71,6 +72,7 @@ impl Session {
             occurrences: BTreeMap::new(),
             kept: VecDeque::new(),
             slots: Vec::new(),
+            revision: 0,
         };
         session.start(seed)?;
         Ok(session)
@@ -78,6 +80,7 @@ impl Session {
 
     fn start(&mut self, seed: u64) -> Result<(), rusqlite::Error> {
         self.seed = seed;
+        self.revision += 1;
         self.log.clear();
         self.observed.clear();
         self.occurrences.clear();
@@ -272,7 +275,7 @@ impl Session {
         tool: &str,
         arguments: &str,
     ) -> Reply {
-        if let Some((_, reply)) = self.kept.iter().find(|(id, _)| id == request_id) {
+        if let Some(reply) = self.kept(request_id) {
             return reply.clone();
         }
         let reply = self.call_text_as(actor, tool, arguments);
@@ -281,6 +284,18 @@ impl Session {
         }
         self.kept.push_back((request_id.to_string(), reply.clone()));
         reply
+    }
+
+    /// The reply to a call that was made under this request id, while it is remembered.
+    pub(crate) fn kept(&self, request_id: &str) -> Option<&Reply> {
+        let mut kept = self.kept.iter();
+        kept.find(|(id, _)| id == request_id)
+            .map(|(_, reply)| reply)
+    }
+
+    /// Another one after every call and every return to an earlier instant.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// A party calls a tool.
@@ -332,6 +347,7 @@ impl Session {
         let result = self.transact(&world, position, &mut record);
         record.error = result.as_ref().err().map(|error| error.kind);
         self.log.push(record);
+        self.revision += 1;
         Reply { result }
     }
 
@@ -345,6 +361,7 @@ impl Session {
             violations: Vec::new(),
             attempts: Vec::new(),
         });
+        self.revision += 1;
         Reply { result: Err(error) }
     }
 

@@ -1,6 +1,6 @@
 //! Initial states of a world, and the connections that sessions take from them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,7 @@ pub(crate) struct StateInner {
     restoring: Restoring,
     row_texts: Vec<RowTexts>,
     base: Mutex<Connection>,
+    digest: OnceLock<String>,
     /// Connections at this state that no session holds.
     idle: Mutex<Vec<Live>>,
 }
@@ -139,6 +140,7 @@ impl World {
             restoring: Restoring::find(&connection, &inner.schema)?,
             row_texts: inner.schema.tables.iter().map(RowTexts::of).collect(),
             base: Mutex::new(connection),
+            digest: OnceLock::new(),
             idle: Mutex::default(),
         })))
     }
@@ -246,6 +248,9 @@ impl State {
     /// # Errors
     /// When SQLite fails.
     pub fn digest(&self) -> Result<String, StateError> {
+        if let Some(digest) = self.0.digest.get() {
+            return Ok(digest.clone());
+        }
         let mut hasher = blake3::Hasher::new();
         for table in 0..self.0.world.0.schema.tables.len() {
             for row in self.rows(table)? {
@@ -255,7 +260,8 @@ impl State {
             }
             hasher.update(b"\0");
         }
-        Ok(hasher.finalize().to_hex()[..32].to_string())
+        let digest = hasher.finalize().to_hex()[..32].to_string();
+        Ok(self.0.digest.get_or_init(|| digest).clone())
     }
 
     /// True for clones of one state.
@@ -291,6 +297,15 @@ impl State {
             Some(live) => Ok(live),
             None => Live::open(&self.0.world.0, &self.base()),
         }
+    }
+
+    /// Closes one connection that no session holds.
+    pub(crate) fn drop_idle(&self) {
+        self.0
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
     }
 
     /// Takes a connection back, at the initial state.

@@ -3,8 +3,9 @@
 //! - `cargo xtask test [ARGS]`: every test: unit, integration and end-to-end tests (by cargo-nextest
 //!   where it is installed, else by `cargo test`), then the documentation's examples. ARGS go to the
 //!   test runner, for example a filter: `cargo xtask test hostile`.
-//! - `cargo xtask soak`: the simulator's long run: a million random operations on sessions, disturbed and
-//!   not, in a release build. Seeded, so that a failure comes again.
+//! - `cargo xtask soak`: the long runs, in a release build: a process with a thousand journalled sessions is
+//!   killed twenty times; then a million random operations on sessions, disturbed and not. Seeded, so that a
+//!   failure comes again.
 //! - `cargo xtask lint`: formatting, then clippy over all targets, warnings denied.
 
 #![allow(
@@ -47,20 +48,13 @@ fn test(rest: &[String]) -> bool {
 }
 
 fn soak() -> bool {
-    cargo(
-        &[
-            "test",
-            "--release",
-            "-p",
-            "practicum-world",
-            "--test",
-            "simulator",
-            "--",
-            "--ignored",
-            "--nocapture",
-        ],
-        &[],
-    )
+    let world_tests = ["test", "--release", "-p", "practicum-world"];
+    let long = ["--ignored", "--nocapture", "--exact"];
+    let run = |file: &str, test: &str| {
+        let arguments = [&world_tests[..], &["--test", file, "--"], &long, &[test]].concat();
+        cargo(&arguments, &[])
+    };
+    run("killed", "a_thousand_sessions_killed_twenty_times") && run("simulator", "soak")
 }
 
 fn lint() -> bool {

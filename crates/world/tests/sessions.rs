@@ -120,24 +120,29 @@ impl Caller {
     }
 }
 
-/// All that can be seen of a session.
+/// All that can be seen of a session; its rows as a hash, so that a failure can be read.
 fn seen(session: &mut Session) -> String {
     let tables: Vec<_> = session.world().schema().tables.clone();
-    let diff = session.diff().unwrap();
-    let mut text = format!(
-        "{} {:?} {:?} {diff:?}\n",
-        session.now(),
-        session.minted(),
-        session.log(),
-    );
+    let mut hasher = blake3::Hasher::new();
     for table in tables {
         let rows = session.query(&format!("SELECT * FROM \"{}\"", table.name), &[]);
-        text.push_str(&format!("{:?}\n", rows.unwrap()));
+        hasher.update(format!("{:?}", rows.unwrap()).as_bytes());
     }
-    text
+    let changes = session.diff().unwrap().changes.len();
+    let last = session.log().last().cloned();
+    format!(
+        "{} minted {:?}, {} calls, {changes} changes, {}, {last:?}",
+        session.now(),
+        session.minted(),
+        session.log().len(),
+        hasher.finalize().to_hex(),
+    )
 }
 
-fn all_seen(sessions: &Sessions) -> Vec<(String, String, Vec<String>)> {
+/// Every session: name, what can be seen, notes.
+type AllSeen = Vec<(String, String, Vec<String>)>;
+
+fn all_seen(sessions: &Sessions) -> AllSeen {
     sessions
         .names()
         .into_iter()
@@ -198,11 +203,7 @@ fn many_sessions_share_few_connections_and_threads_do_not_see_each_other() {
 
 /// Does a bit of everything, and returns how long the journal was after each acknowledgement, with all that
 /// could be seen then.
-fn episode(
-    sessions: &Sessions,
-    states: &[State],
-    disk: &Disk,
-) -> Vec<(usize, Vec<(String, String, Vec<String>)>)> {
+fn episode(sessions: &Sessions, states: &[State], disk: &Disk) -> Vec<(usize, AllSeen)> {
     let mut acknowledged = Vec::new();
     let mut caller = Caller::new(5);
     let mut samplers = Vec::new();
@@ -347,7 +348,7 @@ fn a_damaged_record_is_named_and_a_foreign_state_is_not_made_up() {
         let mut damaged = bytes.clone();
         let at = draws.below(bytes.len() - 1);
         damaged[at] ^= 4;
-        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = bytes[..at].split(|byte| *byte == b'\n').count();
         match recover(&[&damaged], &states) {
             Err(SessionsError::Journal(JournalError::Damaged {
                 part: 1,

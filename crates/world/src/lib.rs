@@ -122,6 +122,7 @@ mod files;
 pub mod format;
 mod functions;
 mod generate;
+mod group;
 mod instant;
 mod live;
 mod policy;
@@ -149,21 +150,21 @@ pub use equal::{AcceptedEnd, Comparison, Renaming, TextCell, TextRule, canonical
 pub use fakes::KINDS as FAKE_KINDS;
 pub use files::{FilesError, WorldFiles};
 pub use format::Actor;
-pub use functions::{Functions, PureFunction};
+pub use functions::{FUNCTIONS, Functions, PureFunction};
 pub use generate::GenerateError;
 pub use policy::{Effect, Rule};
 pub use problem::{Problem, Severity};
 pub use program::{Guard, Tool, ToolEffects, ToolFlow};
 pub use reply::{CallError, ErrorKind, Reply};
 pub use rng::Draws;
-pub use roles::{Identity, Role, argument_schema};
+pub use roles::{Identity, ROLE_NAMES, Role, argument_schema};
 pub use sample::{Sampler, as_type, fresh};
 pub use session::{CallRecord, Session};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use speller::{Answer, FactKind, spellings};
 pub use sql::{
     Column, ColumnRef, ColumnType, Compare, Comparison as ArgumentComparison, ForeignKey, Origins,
-    ResultField, Schema, Store, StoreKind, Table, TableKind,
+    REFUSED_FUNCTIONS, ResultField, Schema, Store, StoreKind, Table, TableKind,
 };
 pub use state::{State, StateError, StateSpec};
 pub use test_run::TestResult;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::equal::canonical_json;
-use crate::format::{Actor, TestAgreement, TestCall, TestFile};
+use crate::format::{Actor, TestAgreement, TestCall, TestCase};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::state::StateSpec;
@@ -48,9 +48,10 @@ impl World {
     }
 }
 
-fn run(world: &World, test: &TestFile, result: &mut TestResult) {
-    let spec = match &test.state.size {
-        Some(size) => StateSpec::generated(size, test.state.seed),
+fn run(world: &World, test: &TestCase, result: &mut TestResult) {
+    let from = test.state.clone().unwrap_or_default();
+    let spec = match &from.size {
+        Some(size) => StateSpec::generated(size, from.seed),
         None => StateSpec::empty(),
     };
     let rows: Vec<(String, Map<String, Value>)> = test
@@ -60,7 +61,7 @@ fn run(world: &World, test: &TestFile, result: &mut TestResult) {
         .collect();
     let session = world
         .state_with(&spec, &rows)
-        .and_then(|state| state.session(test.state.seed));
+        .and_then(|state| state.session(from.seed));
     let mut session = match session {
         Ok(session) => session,
         Err(error) => {

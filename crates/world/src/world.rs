@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::connection;
 use crate::files::{FilesError, WorldFiles};
-use crate::format::{Actor, DataFile, PolicyFile, TestFile, ToolFile, WorldFile, parse};
+use crate::format::{Actor, DataFile, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse};
 use crate::functions::{Cells, Functions};
 use crate::instant;
 use crate::policy::{self, Rule};
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
     pub(crate) logs: Vec<bool>,
     pub(crate) after_call: Vec<(Vec<Step>, Vec<String>)>,
     pub(crate) data: DataFile,
-    pub(crate) tests: Vec<(String, TestFile)>,
+    pub(crate) tests: Vec<(String, TestCase)>,
     pub(crate) policy_text: String,
     pub(crate) warnings: Vec<Problem>,
     pub(crate) digest: String,
@@ -166,8 +166,8 @@ impl World {
         &self.0.warnings
     }
 
-    /// The data-file tests, by file.
-    pub fn tests(&self) -> &[(String, TestFile)] {
+    /// The data-file tests with their files; a file may hold several.
+    pub fn tests(&self) -> &[(String, TestCase)] {
         &self.0.tests
     }
 
@@ -261,7 +261,12 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     let mut tests = Vec::new();
     for (path, text) in files.below("tests/", ".toml") {
         if let Some(test) = parse::<TestFile>(path, text, problems) {
-            tests.push((path.to_string(), test));
+            match test.into_cases() {
+                Ok(cases) => {
+                    tests.extend(cases.into_iter().map(|case| (path.to_string(), case)));
+                }
+                Err(message) => problems.error(path, "", message),
+            }
         }
     }
 
@@ -414,7 +419,16 @@ fn table_kinds(file: &WorldFile, schema: &Schema, problems: &mut Problems) -> Ve
         .collect();
     for (name, table) in &file.tables {
         match schema.table(name) {
-            Some(at) => logs[at] |= table.log,
+            Some(at) => {
+                logs[at] |= table.log;
+                if table.group.as_ref().is_some_and(String::is_empty) {
+                    problems.error(
+                        "world.toml",
+                        format!("tables.{name}"),
+                        "a group needs a name",
+                    );
+                }
+            }
             None => problems.error(
                 "world.toml",
                 format!("tables.{name}"),

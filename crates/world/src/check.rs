@@ -194,6 +194,7 @@ impl Check<'_> {
                 let fired = result.fired.iter().filter(|(name, _)| *name == tool.name);
                 self.fired[at].extend(fired.map(|(_, guard)| *guard));
                 self.tools[at].succeeded += usize::from(result.succeeded.contains(&tool.name));
+                self.changed[at] |= result.changed.contains(&tool.name);
             }
             for failure in result.failures {
                 self.problems.error(&result.file, &result.name, failure);

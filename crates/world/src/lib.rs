@@ -110,6 +110,11 @@
 //! - [`verify`] is a function of session, transcript and expectation, and of nothing else. What it cannot
 //!   decide within its budget is a fault of the verifier, never a reward of 0.
 
+/// The page's Rust blocks are run as examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/world-format.md")]
+mod world_format {}
+
 mod arguments;
 mod cell;
 mod check;

@@ -24,6 +24,8 @@ pub struct TestResult {
     pub failures: Vec<String>,
     /// Tools that succeeded.
     pub succeeded: BTreeSet<String>,
+    /// Tools that changed the state.
+    pub changed: BTreeSet<String>,
     /// Guards that fired: the tool, and the position in its guards.
     pub fired: BTreeSet<(String, usize)>,
 }
@@ -39,6 +41,7 @@ impl World {
                     name: test.name.clone(),
                     failures: Vec::new(),
                     succeeded: BTreeSet::new(),
+                    changed: BTreeSet::new(),
                     fired: BTreeSet::new(),
                 };
                 run(self, test, &mut result);
@@ -75,7 +78,16 @@ fn run(world: &World, test: &TestCase, result: &mut TestResult) {
     let mut transcript = Transcript::default();
     for (at, call) in test.call.iter().enumerate() {
         transcript.agreements.extend(agreement(&session, call));
+        let writes = world
+            .tool(&call.tool)
+            .is_some_and(|tool| !tool.effects.read_only);
+        let before = writes.then(|| session.diff());
         let reply = run_call(&mut session, call);
+        if let Some(Ok(before)) = before
+            && session.diff().is_ok_and(|after| after != before)
+        {
+            result.changed.insert(call.tool.clone());
+        }
         match &reply.result {
             Ok(_) => {
                 result.succeeded.insert(call.tool.clone());

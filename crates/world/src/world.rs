@@ -462,7 +462,13 @@ fn references(schema: &Schema, tools: &[Tool], problems: &mut Problems) {
     let mut seen = std::collections::BTreeSet::new();
     for tool in tools {
         for (a, b) in &tool.flow.joins {
-            if schema.root(*a) == schema.root(*b) || a.table == b.table {
+            // A full-text table cannot have foreign keys.
+            let full_text = |at: ColumnRef| schema.tables[at.table].kind == TableKind::FullText;
+            if schema.root(*a) == schema.root(*b)
+                || a.table == b.table
+                || full_text(*a)
+                || full_text(*b)
+            {
                 continue;
             }
             let key = |at: ColumnRef| schema.tables[at.table].key == [at.column];

@@ -347,13 +347,14 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// Compiles the steps of an `[[after_call]]`: a program without arguments or result.
-    pub(crate) fn after_call(mut self, steps: &[StepFile]) -> (Vec<Step>, Vec<String>) {
+    /// Compiles the steps of an `[[after_call]]`: a program without arguments or result. With it come the
+    /// names of its slots, and what it stores.
+    pub(crate) fn after_call(mut self, steps: &[StepFile]) -> (Vec<Step>, Vec<String>, Vec<Store>) {
         let steps = self.steps(steps, "after_call ");
         if self.returns > 0 {
             self.error("an after_call step returns nothing to anyone; drop its `return`");
         }
-        (steps, self.slots)
+        (steps, self.slots, self.flow.stores)
     }
 
     /// Compiles a rule's query over these slots. It may look back at calls of these tools. None when it

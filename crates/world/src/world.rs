@@ -225,20 +225,23 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
         problems.error("tools", "", "a world needs at least one tool");
     }
 
+    // What is stored by no tool: by what runs after calls, by triggers.
+    let mut other_stores: Vec<Store> = Vec::new();
     let mut after_call = Vec::new();
     for steps in &file.after_call {
         let compiler = Compiler::new(&schema, &connection, &log, problems, "world.toml");
-        after_call.push(compiler.after_call(&steps.step));
+        let (steps, slots, stores) = compiler.after_call(&steps.step);
+        after_call.push((steps, slots));
+        other_stores.extend(stores);
     }
 
-    let mut trigger_stores: Vec<Store> = Vec::new();
     for statement in &statements {
-        trigger_stores.extend(analyse(&statement.tree, &schema, &BTreeMap::new()).stores);
+        other_stores.extend(analyse(&statement.tree, &schema, &BTreeMap::new()).stores);
     }
     let roles = roles::derive(
         &schema,
         &tools,
-        &trigger_stores,
+        &other_stores,
         &file.roles,
         file.clock_step_s > 0,
         problems,

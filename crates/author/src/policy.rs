@@ -154,6 +154,7 @@ fn final_rules(plan: &Plan) -> Vec<RuleFile> {
             )),
             when: practicum_world::format::RuleMoment::Both,
             needs_confirmation: false,
+            also: Vec::new(),
             exempt: Vec::new(),
             keywords: choices.iter().map(|choice| spoken(choice)).collect(),
         });
@@ -207,6 +208,7 @@ fn closed_rules(plan: &Plan) -> Vec<RuleFile> {
                 )),
                 when: practicum_world::format::RuleMoment::Both,
                 needs_confirmation: false,
+                also: Vec::new(),
                 exempt: Vec::new(),
                 keywords: choices.iter().map(|choice| spoken(choice)).collect(),
             });

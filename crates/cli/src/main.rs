@@ -8,6 +8,7 @@ mod progress;
 mod recipe;
 mod report_html;
 mod run_folder;
+mod schema;
 mod stages;
 
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ enum Command {
     Check(check::Arguments),
     /// Call a world's tools by hand, or play a task as the agent.
     Play(play::Arguments),
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(schema::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +103,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Run(arguments) => return run_all(&arguments),
         Command::Check(arguments) => return check::run(&arguments),
         Command::Play(arguments) => return play::run(&arguments),
+        Command::Schema(arguments) => return schema::run(&arguments),
         Command::Ingest(arguments) => ("ingest", arguments),
         Command::Graph(arguments) => ("graph", arguments),
         Command::Author(arguments) => ("author", arguments),

@@ -70,7 +70,7 @@ pub(crate) fn line(text: &str) {
 }
 
 /// The result of a command, for programs.
-#[allow(clippy::print_stdout)] // the binary's only way to standard output
 pub(crate) fn result(text: &str) {
-    println!("{text}");
+    // A reader that went away, such as `head`, has seen enough.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes());
 }

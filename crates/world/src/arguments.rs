@@ -33,6 +33,8 @@ pub struct Parameter {
     pub default: Option<Value>,
     /// It has values that can be written in several ways.
     plain: bool,
+    /// Members inside it have defaults.
+    inner_defaults: bool,
 }
 
 impl Parameter {
@@ -99,6 +101,7 @@ impl ArgumentSchema {
                 required: required.contains(&name.as_str()),
                 default: schema.get("default").cloned(),
                 plain: needs_form(schema),
+                inner_defaults: has_inner_defaults(schema, 0),
             })
             .collect();
         let closed = !matches!(
@@ -171,14 +174,59 @@ impl ArgumentSchema {
         Ok(canonical)
     }
 
-    /// The cell that a parameter is bound to: what was given, else its default, else NULL.
+    /// The cell that a parameter is bound to: what was given, else its default, else NULL. Members that
+    /// were left out inside a list or an object take their defaults too.
     pub(crate) fn cell(parameter: &Parameter, given: &Map<String, Value>) -> Cell {
         match given.get(&parameter.name) {
+            Some(value) if parameter.inner_defaults => {
+                let mut value = value.clone();
+                fill_defaults(&mut value, &parameter.schema);
+                Cell::from_json(&value)
+            }
             Some(value) => Cell::from_json(value),
             None => parameter
                 .default
                 .as_ref()
                 .map_or(Cell::Null, Cell::from_json),
+        }
+    }
+}
+
+/// True when a member below the schema's top has a default.
+fn has_inner_defaults(schema: &Value, depth: usize) -> bool {
+    (depth > 0 && schema.get("default").is_some())
+        || inner_schemas(schema).any(|(_, inner)| has_inner_defaults(inner, depth + 1))
+}
+
+/// The schemas of a list's elements and of an object's members, these with their names.
+fn inner_schemas(schema: &Value) -> impl Iterator<Item = (Option<&str>, &Value)> {
+    let items = schema.get("items").map(|items| (None, items));
+    let members = schema.get("properties").and_then(Value::as_object);
+    let members = members.into_iter().flatten();
+    items
+        .into_iter()
+        .chain(members.map(|(name, inner)| (Some(name.as_str()), inner)))
+}
+
+fn fill_defaults(value: &mut Value, schema: &Value) {
+    for (name, inner) in inner_schemas(schema) {
+        match (name, &mut *value) {
+            (None, Value::Array(elements)) => {
+                for element in elements {
+                    fill_defaults(element, inner);
+                }
+            }
+            (Some(name), Value::Object(members)) => {
+                if !members.contains_key(name)
+                    && let Some(default) = inner.get("default")
+                {
+                    members.insert(name.to_string(), default.clone());
+                }
+                if let Some(member) = members.get_mut(name) {
+                    fill_defaults(member, inner);
+                }
+            }
+            _ => {}
         }
     }
 }

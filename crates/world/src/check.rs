@@ -108,6 +108,14 @@ impl World {
                     .error("data.toml", format!("size {size}"), error.to_string());
             }
         }
+        // What cannot be made would fail the task that names it.
+        for own in &self.data().state {
+            let spec = StateSpec::generated(&own.name, options.seed);
+            if let Err(error) = self.state(&spec) {
+                let place = format!("state {:?}", own.name);
+                check.problems.error("data.toml", place, error.to_string());
+            }
+        }
         check.finish();
         let mut problems = check.problems.0;
         problems.sort();
@@ -186,6 +194,7 @@ impl Check<'_> {
                 let fired = result.fired.iter().filter(|(name, _)| *name == tool.name);
                 self.fired[at].extend(fired.map(|(_, guard)| *guard));
                 self.tools[at].succeeded += usize::from(result.succeeded.contains(&tool.name));
+                self.changed[at] |= result.changed.contains(&tool.name);
             }
             for failure in result.failures {
                 self.problems.error(&result.file, &result.name, failure);

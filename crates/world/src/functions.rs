@@ -44,6 +44,33 @@ impl std::fmt::Debug for Functions {
     }
 }
 
+/// The functions that the engine adds to SQLite's own, or that take the place of SQLite's own.
+pub const FUNCTIONS: [&str; 23] = [
+    "called",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "date",
+    "datetime",
+    "haversine_km",
+    "julianday",
+    "lower",
+    "minted",
+    "new_id",
+    "now",
+    "random_int",
+    "regexp",
+    "round_half_even",
+    "sha256",
+    "strftime",
+    "sum_in_order",
+    "time",
+    "timediff",
+    "today",
+    "unixepoch",
+    "upper",
+];
+
 /// An id that was minted in a session, and the position of its counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MintedText {
@@ -57,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) now: i64,
     pub(crate) seed: u64,
     pub(crate) id_digits: u32,
+    /// An initial state is being made: its ids must not meet those that sessions mint.
+    pub(crate) initial: bool,
     /// Per prefix, how many ids were minted.
     pub(crate) counters: Vec<(String, u64)>,
     pub(crate) minted: Vec<MintedText>,
@@ -222,8 +251,12 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
             }
         };
         let number = shared.counters[counter].1;
-        let id = minted_id(&prefix, number, digits, shared.seed)
-            .ok_or_else(|| failed("limit: no more ids can be minted in this session"))?;
+        let id = if shared.initial {
+            initial_id(&prefix, number, digits, shared.seed)
+        } else {
+            minted_id(&prefix, number, digits, shared.seed)
+        };
+        let id = id.ok_or_else(|| failed("limit: no more ids can be minted in this session"))?;
         shared.counters[counter].1 += 1;
         let id: Arc<str> = id.into();
         shared.minted.push(MintedText {
@@ -254,19 +287,19 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
     let own = Arc::clone(cells);
     connection.create_scalar_function("called", -1, direct, move |context| {
         let tool = text_of(context, 0)?.unwrap_or_default();
-        let asked = match context.len() {
-            1 => None,
-            3 => {
-                let value = Cell::from_sql(context.get_raw(2))
+        if context.len() % 2 == 0 {
+            return Err(failed(
+                "called: give a tool, and arguments each with its value",
+            ));
+        }
+        let asked = (1..context.len())
+            .step_by(2)
+            .map(|at| {
+                let value = Cell::from_sql(context.get_raw(at + 1))
                     .map_err(|error| failed(&error.to_string()))?;
-                Some((text_of(context, 1)?.unwrap_or_default(), value))
-            }
-            _ => {
-                return Err(failed(
-                    "called: give a tool, or a tool, an argument and its value",
-                ));
-            }
-        };
+                Ok((text_of(context, at)?.unwrap_or_default(), value))
+            })
+            .collect::<Result<Vec<_>>>()?;
         let shared = own.lock();
         let count = shared
             .calls
@@ -274,11 +307,18 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
             .filter(|call| {
                 *call.tool == *tool
                     && asked
-                        .as_ref()
-                        .is_none_or(|(argument, value)| call.gave(argument, value))
+                        .iter()
+                        .all(|(argument, value)| call.gave(argument, value))
             })
             .count();
         Ok(count as i64)
+    })?;
+    let own = Arc::clone(cells);
+    connection.create_scalar_function("minted", 1, direct, move |context| {
+        let id = text_of(context, 0)?;
+        let shared = own.lock();
+        let made = id.is_some_and(|id| shared.minted.iter().any(|own| *own.id == *id));
+        Ok(i64::from(made))
     })?;
     let own = Arc::clone(cells);
     connection.create_scalar_function("__touch", -1, direct, move |context| {
@@ -324,6 +364,27 @@ fn minted_id(prefix: &str, number: u64, digits: u32, seed: u64) -> Option<String
     }
     let shuffled = permute(number, span, seed ^ 0x006d_696e_7465_6400);
     Some(format!("{prefix}{}", 9 * span + shuffled))
+}
+
+/// The `number`th id that an initial state mints for a prefix: of the ids that the `id` generator gives,
+/// the last one first, so that the two never meet either.
+fn initial_id(prefix: &str, number: u64, digits: u32, seed: u64) -> Option<String> {
+    let count = 8 * 10u64.checked_pow(digits.saturating_sub(1))?;
+    generated_id(prefix, count.checked_sub(number + 1)?, digits, seed)
+}
+
+/// The `number`th id of a prefix in generated rows: digits that begin with 1 to 8, since those that begin
+/// with 9 are for `new_id`.
+pub(crate) fn generated_id(prefix: &str, number: u64, digits: u32, seed: u64) -> Option<String> {
+    let span = 10u64.checked_pow(digits.saturating_sub(1))?;
+    let count = 8 * span;
+    if number >= count {
+        return None;
+    }
+    let mut key = [0; 8];
+    key.copy_from_slice(&blake3::hash(prefix.as_bytes()).as_bytes()[..8]);
+    let shuffled = permute(number, count, seed ^ u64::from_le_bytes(key));
+    Some(format!("{prefix}{}", span + shuffled))
 }
 
 /// A permutation of `0..span` chosen by `key`: multiplication by a number coprime to the span, and an
@@ -607,6 +668,27 @@ mod tests {
         assert!(ids.iter().all(|id| id.starts_with("ORD9") && id.len() == 9));
         assert!(ids[0] != ids[1] && ids[1] != ids[2]);
         assert_eq!(cells.lock().minted.len(), 3);
+    }
+
+    #[test]
+    fn all_functions_are_listed() {
+        let names = |connection: &Connection| -> std::collections::BTreeSet<String> {
+            connection
+                .prepare("SELECT name FROM pragma_function_list WHERE NOT builtin")
+                .unwrap()
+                .query_map([], |row| row.get(0))
+                .unwrap()
+                .collect::<Result<_>>()
+                .unwrap()
+        };
+        let (connection, _) = connection();
+        let mut added = names(&connection);
+        // What SQLite's own extensions bring is not the engine's.
+        for name in names(&Connection::open_in_memory().unwrap()) {
+            added.remove(&name);
+        }
+        added.retain(|name| !name.starts_with("__"));
+        assert_eq!(added.into_iter().collect::<Vec<_>>(), FUNCTIONS);
     }
 
     #[test]

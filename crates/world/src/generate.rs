@@ -7,14 +7,16 @@ use serde_json::Value;
 
 use crate::cell::{Cell, Row};
 use crate::fakes;
-use crate::format::{ColumnData, DataFile, TableData};
-use crate::functions::permute;
+use crate::format::{ColumnData, DataFile, StateFile, TableData};
+use crate::functions::generated_id;
 use crate::instant;
 use crate::problem::Problems;
 use crate::rng::Draws;
 use crate::sql::{AccessLog, ColumnRef, ColumnType, Kind, Schema, TableKind, parse_program};
 
 const FILE: &str = "data.toml";
+/// The sizes that every world has.
+const SIZES: [&str; 3] = ["small", "medium", "large"];
 /// A generated table may have this many rows.
 const MAX_ROWS: usize = 2_000_000;
 /// Tries to find a value that no other row has.
@@ -23,8 +25,8 @@ const UNIQUE_TRIES: usize = 60;
 /// Why rows could not be generated.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
-    /// The size is not one of `data.toml`'s.
-    #[error("data.toml knows no size {size:?}; there are: {known}")]
+    /// The size is not one of `data.toml`'s, nor the name of a state.
+    #[error("data.toml knows no size or state {size:?}; there are: {known}")]
     UnknownSize {
         /// What was asked for.
         size: String,
@@ -64,7 +66,8 @@ pub(crate) fn scale(data: &DataFile, size: &str) -> Result<f64, GenerateError> {
                 .sizes
                 .keys()
                 .map(String::as_str)
-                .chain(["small", "medium", "large"])
+                .chain(SIZES)
+                .chain(data.state.iter().map(|state| state.name.as_str()))
                 .collect::<BTreeSet<_>>()
                 .into_iter()
                 .collect::<Vec<_>>()
@@ -132,6 +135,15 @@ pub(crate) fn check(
                 "count: the least number is above the greatest",
             );
         }
+        if table.fixed && table.rows.is_none() {
+            problems.error(FILE, &place, "fixed belongs to rows");
+        }
+        for name in table.literal.iter().flat_map(BTreeMap::keys) {
+            if schema.tables[at].column(name).is_none() {
+                let message = format!("literal names {name:?}, which is no column");
+                problems.error(FILE, &place, message);
+            }
+        }
         for (name, column) in &table.columns {
             let place = format!("table {:?}, column {name}", table.name);
             match schema.tables[at].column(name) {
@@ -144,31 +156,75 @@ pub(crate) fn check(
             }
         }
     }
-    for (what, list, kinds) in [
-        (
-            "derive",
-            &data.derive,
-            &[Kind::Insert, Kind::Update, Kind::Delete][..],
-        ),
-        ("consistency", &data.consistency, &[Kind::Select][..]),
-    ] {
-        for (at, entry) in list.iter().enumerate() {
-            let place = format!("{what} {}", at + 1);
-            match parse_program(&entry.sql) {
-                Err(message) => problems.error(FILE, place, message),
-                Ok(statements) => {
-                    for statement in &statements {
-                        log.take();
-                        let prepared = connection.prepare(&statement.text);
-                        let access = log.take();
-                        if let Some(message) = access.refused.first() {
-                            problems.error(FILE, &place, message.clone());
-                        } else if let Err(error) = prepared {
-                            problems.error(FILE, &place, error.to_string());
-                        } else if !kinds.contains(&statement.kind) {
-                            problems.error(FILE, &place, "a statement of the wrong kind");
-                        }
+    let writes = &[Kind::Insert, Kind::Update, Kind::Delete][..];
+    let mut statements: Vec<(String, &str, &[Kind])> = Vec::new();
+    for (at, derive) in data.derive.iter().enumerate() {
+        statements.push((format!("derive {}", at + 1), &derive.sql, writes));
+    }
+    for (at, query) in data.consistency.iter().enumerate() {
+        statements.push((
+            format!("consistency {}", at + 1),
+            &query.sql,
+            &[Kind::Select],
+        ));
+    }
+    for state in &data.state {
+        statements.push((format!("state {:?}", state.name), &state.sql, writes));
+    }
+    for (place, sql, kinds) in statements {
+        match parse_program(sql) {
+            Err(message) => problems.error(FILE, place, message),
+            Ok(statements) => {
+                for statement in &statements {
+                    log.take();
+                    let prepared = connection.prepare(&statement.text);
+                    let access = log.take();
+                    if let Some(message) = access.refused.first() {
+                        problems.error(FILE, &place, message.clone());
+                    } else if let Err(error) = prepared {
+                        problems.error(FILE, &place, error.to_string());
+                    } else if !kinds.contains(&statement.kind) {
+                        problems.error(FILE, &place, "a statement of the wrong kind");
                     }
+                }
+            }
+        }
+    }
+    check_states(data, schema, problems);
+}
+
+/// Checks the names and the rows of the named states.
+fn check_states(data: &DataFile, schema: &Schema, problems: &mut Problems) {
+    let mut taken: BTreeSet<&str> = SIZES.into_iter().chain(["empty"]).collect();
+    taken.extend(data.sizes.keys().map(String::as_str));
+    for state in &data.state {
+        let place = format!("state {:?}", state.name);
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if !(1..=64).contains(&state.name.len()) || !state.name.bytes().all(plain) {
+            problems.error(FILE, &place, "a state's name is 1 to 64 of a-z, 0-9 and -");
+        }
+        if let Some(size) = &state.size
+            && let Err(error) = scale(data, size)
+        {
+            problems.error(FILE, &place, error.to_string());
+        }
+        if !taken.insert(&state.name) {
+            problems.error(
+                FILE,
+                &place,
+                "the name is that of a size or of another state",
+            );
+        }
+        for (at, row) in state.row.iter().enumerate() {
+            let Some(table) = schema.table(&row.table) else {
+                let message = format!("row {}: there is no table {:?}", at + 1, row.table);
+                problems.error(FILE, &place, message);
+                continue;
+            };
+            for name in row.values.keys() {
+                if schema.tables[table].column(name).is_none() {
+                    let message = format!("row {}: {} has no column {name:?}", at + 1, row.table);
+                    problems.error(FILE, &place, message);
                 }
             }
         }
@@ -176,24 +232,7 @@ pub(crate) fn check(
 }
 
 fn check_column(column: &ColumnData, schema: &Schema) -> Result<(), String> {
-    let kinds = [
-        ("id", column.id.is_some()),
-        ("sequence", column.sequence.is_some()),
-        ("uuid", column.uuid.is_some()),
-        ("fake", column.fake.is_some()),
-        ("like", column.like.is_some()),
-        ("choice", column.choice.is_some()),
-        ("int", column.int.is_some()),
-        ("real", column.real.is_some()),
-        ("bool", column.bool.is_some()),
-        ("date", column.date.is_some()),
-        ("datetime", column.datetime.is_some()),
-        ("time", column.time.is_some()),
-        ("ref", column.reference.is_some()),
-        ("template", column.template.is_some()),
-        ("value", column.value.is_some()),
-        ("list_of", column.list_of.is_some()),
-    ];
+    let kinds = column.kinds();
     let given: Vec<&str> = kinds
         .iter()
         .filter(|(_, given)| *given)
@@ -226,6 +265,7 @@ fn check_column(column: &ColumnData, schema: &Schema) -> Result<(), String> {
             return Err("weights has not the length of choice".into());
         }
     }
+    check_options(column)?;
     if let Some(reference) = &column.reference
         && schema.resolve(reference).is_none()
     {
@@ -236,6 +276,79 @@ fn check_column(column: &ColumnData, schema: &Schema) -> Result<(), String> {
             return Err("list_of takes a plain generator".into());
         }
         check_column(inner, schema)?;
+    }
+    Ok(())
+}
+
+/// Options that stand beside their generator, and ranges that hold something.
+fn check_options(column: &ColumnData) -> Result<(), String> {
+    for (option, given, kind, fits) in [
+        (
+            "weights",
+            column.weights.is_some(),
+            "choice",
+            column.choice.is_some(),
+        ),
+        ("step", column.step.is_some(), "int", column.int.is_some()),
+        (
+            "places",
+            column.places.is_some(),
+            "real",
+            column.real.is_some(),
+        ),
+        (
+            "via",
+            column.via.is_some(),
+            "ref",
+            column.reference.is_some(),
+        ),
+        (
+            "len",
+            column.len.is_some(),
+            "list_of",
+            column.list_of.is_some(),
+        ),
+    ] {
+        if given && !fits {
+            return Err(format!("{option} belongs to {kind}"));
+        }
+    }
+    for (name, share) in [("bool", column.bool), ("null_share", column.null_share)] {
+        if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            return Err(format!("{name} is a probability: 0 to 1"));
+        }
+    }
+    // 1,000 years are days that SQLite's date functions can still count.
+    for (name, range, low, high) in [
+        ("int", column.int, i64::MIN / 4, i64::MAX / 4),
+        ("date", column.date, -365_000, 365_000),
+        ("datetime", column.datetime, -365_000, 365_000),
+        ("time", column.time, 0, 24),
+    ] {
+        if let Some([from, to]) = range
+            && !(low <= from && from <= to && to <= high)
+        {
+            return Err(format!(
+                "{name} = [least, greatest], between {low} and {high}"
+            ));
+        }
+    }
+    if column.len.is_some_and(|[low, high]| low > high) {
+        return Err("len = [least, greatest]".into());
+    }
+    if let Some([low, high]) = column.real
+        && !(low.is_finite() && high.is_finite() && low <= high)
+    {
+        return Err("real = [least, greatest]".into());
+    }
+    if column.step.is_some_and(|step| step < 1) {
+        return Err("step is at least 1".into());
+    }
+    if let Some(weights) = &column.weights
+        && !(weights.iter().all(|weight| *weight >= 0.0)
+            && weights.iter().any(|weight| *weight > 0.0))
+    {
+        return Err("weights are 0 or more, and not all 0".into());
     }
     Ok(())
 }
@@ -265,8 +378,8 @@ pub(crate) fn fill(
         let at = schema
             .table(&table.name)
             .ok_or_else(|| failed("no such table".into()))?;
-        let (columns, rows) = generator.table(at, table, scale).map_err(failed)?;
-        let rows = insert(connection, schema, at, &columns, &rows).map_err(failed)?;
+        let made = generator.table(at, table, scale).map_err(failed)?;
+        let rows = insert(connection, schema, at, &made).map_err(failed)?;
         generator.rows.insert(at, rows);
     }
     for (at, derive) in data.derive.iter().enumerate() {
@@ -277,6 +390,21 @@ pub(crate) fn fill(
                 message: error.to_string(),
             })?;
     }
+    Ok(())
+}
+
+/// Runs the statements of a named state.
+pub(crate) fn run_state(connection: &Connection, state: &StateFile) -> Result<(), GenerateError> {
+    connection
+        .execute_batch(&state.sql)
+        .map_err(|error| GenerateError::Statement {
+            place: format!("state {:?}", state.name),
+            message: error.to_string(),
+        })
+}
+
+/// Puts the queries of `consistency`.
+pub(crate) fn consistent(connection: &Connection, data: &DataFile) -> Result<(), GenerateError> {
     for (at, query) in data.consistency.iter().enumerate() {
         let failed = |message: String| GenerateError::Statement {
             place: format!("consistency {}", at + 1),
@@ -295,38 +423,61 @@ pub(crate) fn fill(
     Ok(())
 }
 
+/// The rows made for a table.
+struct Made {
+    /// The columns that the rows have cells for.
+    columns: Vec<usize>,
+    rows: Vec<Row>,
+    /// Of rows that are written out: the positions in `columns` that each leaves to its DEFAULT.
+    left_out: Vec<Vec<usize>>,
+}
+
 /// Inserts rows and reads them back in full, with the DEFAULTs and keys that SQLite filled in.
 fn insert(
     connection: &Connection,
     schema: &Schema,
     at: usize,
-    columns: &[usize],
-    rows: &[Row],
+    made: &Made,
 ) -> Result<Vec<Row>, String> {
     use crate::sql::quoted;
     let table = &schema.tables[at];
-    let names: Vec<String> = columns
-        .iter()
-        .map(|column| quoted(&table.columns[*column].name))
-        .collect();
-    let text = if names.is_empty() {
-        format!("INSERT INTO {} DEFAULT VALUES", quoted(&table.name))
-    } else {
-        format!(
-            "INSERT INTO {} ({}) VALUES ({})",
-            quoted(&table.name),
-            names.join(", "),
-            vec!["?"; names.len()].join(", ")
-        )
-    };
-    let mut statement = connection
-        .prepare(&text)
-        .map_err(|error| error.to_string())?;
-    for (number, row) in rows.iter().enumerate() {
+    let nothing = Vec::new();
+    let mut prepared: Option<(&Vec<usize>, rusqlite::Statement<'_>)> = None;
+    for (number, row) in made.rows.iter().enumerate() {
+        let left_out = made.left_out.get(number).unwrap_or(&nothing);
+        let (_, statement) = match &mut prepared {
+            Some(own) if own.0 == left_out => own,
+            _ => {
+                let names: Vec<String> = (0..made.columns.len())
+                    .filter(|position| !left_out.contains(position))
+                    .map(|position| quoted(&table.columns[made.columns[position]].name))
+                    .collect();
+                let text = if names.is_empty() {
+                    format!("INSERT INTO {} DEFAULT VALUES", quoted(&table.name))
+                } else {
+                    format!(
+                        "INSERT INTO {} ({}) VALUES ({})",
+                        quoted(&table.name),
+                        names.join(", "),
+                        vec!["?"; names.len()].join(", ")
+                    )
+                };
+                let statement = connection
+                    .prepare(&text)
+                    .map_err(|error| error.to_string())?;
+                prepared.insert((left_out, statement))
+            }
+        };
+        let cells = || {
+            row.iter()
+                .enumerate()
+                .filter(|(position, _)| !left_out.contains(position))
+                .map(|(_, cell)| cell)
+        };
         statement
-            .execute(rusqlite::params_from_iter(row))
+            .execute(rusqlite::params_from_iter(cells()))
             .map_err(|error| {
-                let shown: Vec<String> = row.iter().map(ToString::to_string).collect();
+                let shown: Vec<String> = cells().map(ToString::to_string).collect();
                 format!("row {}: {error}: ({})", number + 1, shown.join(", "))
             })?;
     }
@@ -365,16 +516,9 @@ struct Generator<'a> {
 }
 
 impl Generator<'_> {
-    fn table(
-        &self,
-        at: usize,
-        table: &TableData,
-        scale: f64,
-    ) -> Result<(Vec<usize>, Vec<Row>), String> {
+    fn table(&self, at: usize, table: &TableData, scale: f64) -> Result<Made, String> {
         let definition = &self.schema.tables[at];
-        if !table.literal.is_empty() {
-            return self.literal(at, table);
-        }
+        let written = &table.literal;
         // Each row's parent, when there is one.
         let parents: Vec<Option<usize>> = match (&table.per, table.count) {
             (Some(parent), Some([low, high])) => {
@@ -395,6 +539,7 @@ impl Generator<'_> {
                     })
                     .collect()
             }
+            _ if !written.is_empty() => vec![None; written.len()],
             _ => {
                 let rows = f64::from(table.rows.unwrap_or(0));
                 let rows = if table.fixed {
@@ -411,6 +556,18 @@ impl Generator<'_> {
         }
         let parent_columns = self.parent_columns(at, table)?;
         let mut columns: Vec<usize> = parent_columns.iter().map(|(own, _)| *own).collect();
+        // Columns of rows written out that have no generator.
+        let mut plain: Vec<(usize, &str)> = Vec::new();
+        for name in written.iter().flat_map(BTreeMap::keys) {
+            let position = definition
+                .column(name)
+                .ok_or_else(|| format!("literal names {name:?}, which is no column"))?;
+            if !columns.contains(&position) && !table.columns.contains_key(name) {
+                columns.push(position);
+                plain.push((position, name));
+            }
+        }
+        let mut left_out = vec![Vec::new(); written.len()];
         let mut generated: Vec<(usize, &str, &ColumnData)> = Vec::new();
         for (name, column) in ordered(&table.columns)? {
             let position = definition
@@ -444,8 +601,25 @@ impl Generator<'_> {
                     by_name.insert(&definition.columns[*own].name, source[*theirs].clone());
                 }
             }
+            for (position, name) in &plain {
+                let value = written[number].get(*name);
+                if value.is_none() {
+                    left_out[number].push(row.len());
+                }
+                let kind = definition.columns[*position].kind;
+                let cell = typed(value.map_or(Cell::Null, Cell::from_json), kind);
+                by_name.insert(name, cell.clone());
+                row.push(cell);
+            }
             for (at, (position, name, column)) in generated.iter().enumerate() {
                 let kind = definition.columns[*position].kind;
+                if let Some(value) = written.get(number).and_then(|row| row.get(*name)) {
+                    let cell = typed(Cell::from_json(value), kind);
+                    unique[at].insert(cell.clone());
+                    by_name.insert(name, cell.clone());
+                    row.push(cell);
+                    continue;
+                }
                 let context = RowContext {
                     number,
                     parent: parent.zip(parent_table),
@@ -490,36 +664,17 @@ impl Generator<'_> {
             }
             rows.push(row);
         }
-        let rows = without_duplicates(definition, &columns, rows);
-        Ok((columns, rows))
-    }
-
-    fn literal(&self, at: usize, table: &TableData) -> Result<(Vec<usize>, Vec<Row>), String> {
-        let definition = &self.schema.tables[at];
-        let names: BTreeSet<&String> = table.literal.iter().flat_map(BTreeMap::keys).collect();
-        let columns = names
-            .iter()
-            .map(|name| {
-                definition
-                    .column(name)
-                    .ok_or_else(|| format!("literal names {name:?}, which is no column"))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let rows = table
-            .literal
-            .iter()
-            .map(|row| {
-                names
-                    .iter()
-                    .zip(&columns)
-                    .map(|(name, column)| {
-                        let value = row.get(*name).unwrap_or(&Value::Null);
-                        typed(Cell::from_json(value), definition.columns[*column].kind)
-                    })
-                    .collect()
-            })
-            .collect();
-        Ok((columns, rows))
+        // Of rows written out, a duplicate is a mistake that SQLite shall tell.
+        let rows = if written.is_empty() {
+            without_duplicates(definition, &columns, rows)
+        } else {
+            rows
+        };
+        Ok(Made {
+            columns,
+            rows,
+            left_out,
+        })
     }
 
     /// The columns of the foreign key to the table of `per`, with the referenced ones.
@@ -571,17 +726,10 @@ impl Generator<'_> {
             return Ok(Cell::Null);
         }
         let cell = if let Some(prefix) = &column.id {
-            let span = 10u64.pow(self.id_digits - 1);
-            let count = 8 * span;
-            if context.number as u64 >= count {
-                return Err(format!("more rows than ids of {} digits", self.id_digits));
-            }
-            // Ids of generated rows begin with 1 to 8; those that start with 9 are for new_id.
-            let key = self.seed ^ prefix_key(prefix);
-            Cell::from(format!(
-                "{prefix}{}",
-                span + permute(context.number as u64, count, key)
-            ))
+            let id = generated_id(prefix, context.number as u64, self.id_digits, self.seed);
+            Cell::from(
+                id.ok_or_else(|| format!("more rows than ids of {} digits", self.id_digits))?,
+            )
         } else if let Some(first) = column.sequence {
             Cell::Integer(first + context.number as i64)
         } else if let Some(cell) = plain_value(column, self.clock, draws) {
@@ -866,10 +1014,4 @@ fn uuid(draws: &mut Draws) -> String {
         0x8000 | (low >> 48 & 0x3fff),
         low & 0xffff_ffff_ffff
     )
-}
-
-fn prefix_key(prefix: &str) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&blake3::hash(prefix.as_bytes()).as_bytes()[..8]);
-    u64::from_le_bytes(bytes)
 }

@@ -110,6 +110,11 @@
 //! - [`verify`] is a function of session, transcript and expectation, and of nothing else. What it cannot
 //!   decide within its budget is a fault of the verifier, never a reward of 0.
 
+/// The page's Rust blocks are run as examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/world-format.md")]
+mod world_format {}
+
 mod arguments;
 mod cell;
 mod check;
@@ -122,6 +127,7 @@ mod files;
 pub mod format;
 mod functions;
 mod generate;
+mod group;
 mod instant;
 mod journal;
 mod live;
@@ -152,7 +158,7 @@ pub use equal::{AcceptedEnd, Comparison, Renaming, TextCell, TextRule, canonical
 pub use fakes::KINDS as FAKE_KINDS;
 pub use files::{FilesError, WorldFiles};
 pub use format::Actor;
-pub use functions::{Functions, PureFunction};
+pub use functions::{FUNCTIONS, Functions, PureFunction};
 pub use generate::GenerateError;
 pub use journal::JournalError;
 pub use policy::{Effect, Rule};
@@ -161,7 +167,7 @@ pub use program::{Guard, Tool, ToolEffects, ToolFlow};
 pub use recover::{Recovered, StateKey};
 pub use reply::{CallError, ErrorKind, Reply};
 pub use rng::Draws;
-pub use roles::{Identity, Role, argument_schema};
+pub use roles::{Identity, ROLE_NAMES, Role, argument_schema};
 pub use sample::{Sampler, as_type, fresh};
 pub use session::{CallRecord, Session};
 pub use sessions::{Request, Sessions, SessionsError};
@@ -169,7 +175,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 pub use speller::{Answer, FactKind, spellings};
 pub use sql::{
     Column, ColumnRef, ColumnType, Compare, Comparison as ArgumentComparison, ForeignKey, Origins,
-    ResultField, Schema, Store, StoreKind, Table, TableKind,
+    REFUSED_FUNCTIONS, ResultField, Schema, Store, StoreKind, Table, TableKind,
 };
 pub use state::{State, StateError, StateSpec};
 pub use test_run::TestResult;

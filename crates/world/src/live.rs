@@ -137,7 +137,7 @@ fn row_query(table: &Table) -> String {
 fn watched_tables(world: &Inner) -> Vec<bool> {
     let mut watched = vec![false; world.schema.tables.len()];
     for rule in &world.rules {
-        if let Some(effect) = rule.effect {
+        for effect in &rule.effects {
             watched[effect.table] = true;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use crate::format::{PolicyFile, RuleFile};
+use crate::format::{BindingFile, PolicyFile, RuleFile};
 use crate::problem::Problems;
 use crate::program::{Compiler, LOOK_BACK, Signature, Statement, Tool, ToolRule};
 use crate::sql::{AccessLog, ColumnRef, Schema};
@@ -22,11 +22,11 @@ pub struct Rule {
     pub keywords: Vec<String>,
     /// The user must agree to each call that it covers.
     pub needs_confirmation: bool,
-    /// Positions of the tools that it is bound to; empty for a rule on an effect.
+    /// Positions of the tools that it is bound to; empty for a rule on effects alone.
     pub tools: Vec<usize>,
-    /// The effect that it is bound to.
-    pub effect: Option<Effect>,
-    pub(crate) on_change: Option<Statement>,
+    /// The effects that it is bound to.
+    pub effects: Vec<Effect>,
+    pub(crate) on_change: Vec<(Effect, Statement)>,
     /// Its query asks what was called before.
     pub(crate) looks_back: bool,
 }
@@ -38,6 +38,13 @@ pub struct Effect {
     pub table: usize,
     /// The column whose change counts; None for any change of the row.
     pub column: Option<usize>,
+}
+
+impl Effect {
+    /// True when a change of the column is one that the rule sees.
+    fn covers(self, at: ColumnRef) -> bool {
+        self.table == at.table && self.column.is_none_or(|column| column == at.column)
+    }
 }
 
 /// Compiles the rules and binds them to the tools that they cover.
@@ -70,11 +77,15 @@ pub(crate) fn compile(
         if file.text.trim().is_empty() {
             problems.error(FILE, &place, "a rule needs a text: the agent reads it");
         }
-        if file.tools.is_empty() == file.on_change.is_none() {
+        let bindings = bindings(file);
+        if bindings
+            .iter()
+            .any(|binding| binding.tools.is_empty() == binding.on_change.is_none())
+        {
             problems.error(
                 FILE,
                 &place,
-                "a rule is bound either to tools (tools = [...]) or to an effect (on_change = \"table.column\")",
+                "a rule, and each [[rule.also]], is bound either to tools (tools = [...]) or to an effect (on_change = \"table.column\")",
             );
             continue;
         }
@@ -91,8 +102,8 @@ pub(crate) fn compile(
             keywords: file.keywords.clone(),
             needs_confirmation: file.needs_confirmation,
             tools: Vec::new(),
-            effect: None,
-            on_change: None,
+            effects: Vec::new(),
+            on_change: Vec::new(),
             looks_back: false,
         };
         let mut context = Context {
@@ -103,15 +114,42 @@ pub(crate) fn compile(
             place: &place,
             signatures: &signatures,
         };
-        if file.on_change.is_some() {
-            context.on_effect(file, &mut rule);
-        } else {
-            context.on_tools(file, position, tools, &mut rule);
+        if file.needs_confirmation && file.on_change.is_some() {
+            context.problems.error(
+                FILE,
+                context.place,
+                "a confirmation is asked for a call: bind the rule to tools",
+            );
+        }
+        for binding in &bindings {
+            if binding.on_change.is_some() {
+                context.on_effect(binding, &mut rule);
+            } else {
+                context.on_tools(binding, position, tools, &mut rule);
+            }
         }
         rules.push(rule);
     }
     dodges(policy, &rules, tools, schema, problems);
     rules
+}
+
+/// All bindings of a rule: its own, and those of `also`, which take the rule's query where they have none.
+fn bindings(file: &RuleFile) -> Vec<BindingFile> {
+    let own = BindingFile {
+        tools: file.tools.clone(),
+        on_change: file.on_change.clone(),
+        violated_if: file.violated_if.clone(),
+        when: file.when,
+    };
+    let also = file.also.iter().map(|binding| BindingFile {
+        violated_if: binding
+            .violated_if
+            .clone()
+            .or_else(|| file.violated_if.clone()),
+        ..binding.clone()
+    });
+    std::iter::once(own).chain(also).collect()
 }
 
 struct Context<'a> {
@@ -128,7 +166,7 @@ impl Context<'_> {
         Compiler::new(self.schema, self.connection, self.log, self.problems, FILE)
     }
 
-    fn on_effect(&mut self, file: &RuleFile, rule: &mut Rule) {
+    fn on_effect(&mut self, file: &BindingFile, rule: &mut Rule) {
         let name = file.on_change.as_deref().unwrap_or_default();
         let effect = match name.split_once('.') {
             Some(_) => self.schema.resolve(name).map(|at| Effect {
@@ -148,39 +186,41 @@ impl Context<'_> {
             );
             return;
         };
-        if file.needs_confirmation {
-            self.problems.error(
-                FILE,
-                self.place,
-                "a confirmation is asked for a call: bind the rule to tools",
-            );
-        }
         let columns = &self.schema.tables[effect.table].columns;
         let slots: Vec<String> = columns
             .iter()
             .map(|column| format!("old_{}", column.name))
             .chain(columns.iter().map(|column| format!("new_{}", column.name)))
             .collect();
-        rule.effect = Some(effect);
+        rule.effects.push(effect);
         if let Some(text) = &file.violated_if {
             let (place, signatures) = (self.place, self.signatures);
-            rule.on_change =
-                self.compiler()
-                    .rule(place, text, &slots, signatures)
-                    .map(|(statement, access)| {
-                        rule.looks_back = access.functions.contains(LOOK_BACK);
-                        statement
-                    });
+            if let Some((statement, access)) = self.compiler().rule(place, text, &slots, signatures)
+            {
+                rule.looks_back |= access.functions.contains(LOOK_BACK);
+                rule.on_change.push((effect, statement));
+            }
         }
     }
 
-    fn on_tools(&mut self, file: &RuleFile, position: usize, tools: &mut [Tool], rule: &mut Rule) {
+    fn on_tools(
+        &mut self,
+        file: &BindingFile,
+        position: usize,
+        tools: &mut [Tool],
+        rule: &mut Rule,
+    ) {
         for name in &file.tools {
             let Some(at) = tools.iter().position(|tool| tool.name == *name) else {
                 self.problems
                     .error(FILE, self.place, format!("there is no tool {name:?}"));
                 continue;
             };
+            if rule.tools.contains(&at) {
+                self.problems
+                    .error(FILE, self.place, format!("{name} is bound twice"));
+                continue;
+            }
             let arguments = tools[at].parameters().len();
             let slots = tools[at].slots[..2 * arguments].to_vec();
             let query = match &file.violated_if {
@@ -225,6 +265,7 @@ fn dodges(
             .iter()
             .filter(|at| !tools[**at].benign)
             .flat_map(|at| own_writes(&tools[*at], schema))
+            .filter(|column| !rule.effects.iter().any(|effect| effect.covers(*column)))
             .collect();
         for (at, tool) in tools.iter().enumerate() {
             if rule.tools.contains(&at)

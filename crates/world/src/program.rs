@@ -256,6 +256,10 @@ pub(crate) struct Signature {
 
 /// The function by which a rule looks back at earlier calls.
 pub(crate) const LOOK_BACK: &str = "called";
+/// The function by which a rule asks whether the session made an id.
+const MINTED: &str = "minted";
+/// Functions that advance the session; a rule only looks at it.
+const ADVANCING: [&str; 2] = ["new_id", "random_int"];
 
 impl<'a> Compiler<'a> {
     pub(crate) fn new(
@@ -343,13 +347,14 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// Compiles the steps of an `[[after_call]]`: a program without arguments or result.
-    pub(crate) fn after_call(mut self, steps: &[StepFile]) -> (Vec<Step>, Vec<String>) {
+    /// Compiles the steps of an `[[after_call]]`: a program without arguments or result. With it come the
+    /// names of its slots, and what it stores.
+    pub(crate) fn after_call(mut self, steps: &[StepFile]) -> (Vec<Step>, Vec<String>, Vec<Store>) {
         let steps = self.steps(steps, "after_call ");
         if self.returns > 0 {
             self.error("an after_call step returns nothing to anyone; drop its `return`");
         }
-        (steps, self.slots)
+        (steps, self.slots, self.flow.stores)
     }
 
     /// Compiles a rule's query over these slots. It may look back at calls of these tools. None when it
@@ -374,6 +379,14 @@ impl<'a> Compiler<'a> {
             self.error("violated_if must not write");
             return None;
         }
+        for name in ADVANCING {
+            // Not from the authorizer: it reports the DEFAULTs of tables that a query only reads.
+            if !literal_calls(&parsed.tree, name).is_empty() {
+                self.error(format!(
+                    "a rule only looks: {name}() would change what the session does next"
+                ));
+            }
+        }
         Some((statement, self.access))
     }
 
@@ -384,7 +397,7 @@ impl<'a> Compiler<'a> {
             return false;
         };
         for arguments in literal_calls(&parsed.tree, LOOK_BACK) {
-            let [tool, argument @ ..] = &arguments[..] else {
+            let [tool, asked @ ..] = &arguments[..] else {
                 self.error("called() needs the name of a tool");
                 return false;
             };
@@ -398,17 +411,16 @@ impl<'a> Compiler<'a> {
                 ));
                 return false;
             };
-            match argument {
-                [] => {}
-                [Some(argument), _] if signature.parameters.contains(argument) => {}
-                _ => {
-                    self.error(format!(
-                        "called('{}', ...) takes an argument of the tool in quotes and its value; it has {}",
-                        signature.tool,
-                        signature.parameters.join(", ")
-                    ));
-                    return false;
-                }
+            let pairs = asked.chunks(2).all(|pair| {
+                matches!(pair, [Some(argument), _] if signature.parameters.contains(argument))
+            });
+            if !pairs {
+                self.error(format!(
+                    "called('{}', ...) takes arguments of the tool, each in quotes and with its value; it has {}",
+                    signature.tool,
+                    signature.parameters.join(", ")
+                ));
+                return false;
             }
         }
         true
@@ -500,15 +512,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn step(&mut self, step: &StepFile) -> Option<Step> {
-        let kinds = [
-            step.require.is_some(),
-            step.reject.is_some(),
-            step.bind.is_some(),
-            step.for_each.is_some(),
-            step.run.is_some(),
-            step.result.is_some(),
-        ];
-        if kinds.iter().filter(|given| **given).count() != 1 {
+        if step.kinds().iter().filter(|(_, given)| *given).count() != 1 {
             self.error("a step has exactly one of require, reject, let, for_each, run and return");
             return None;
         }
@@ -585,6 +589,10 @@ impl<'a> Compiler<'a> {
         if access.functions.contains(LOOK_BACK) && !self.looks_back(parsed) {
             return None;
         }
+        if access.functions.contains(MINTED) && self.signatures.is_none() {
+            self.error("minted() is for the rules of policy.toml: a tool sees the state alone");
+            return None;
+        }
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -604,6 +612,7 @@ impl<'a> Compiler<'a> {
                     ":{name} is not bound here; bound are: {}",
                     self.slots
                         .iter()
+                        .filter(|slot| !slot.is_empty())
                         .map(|slot| format!(":{slot}"))
                         .collect::<Vec<_>>()
                         .join(", ")
@@ -773,8 +782,12 @@ impl<'a> Compiler<'a> {
             .environment
             .get(array)
             .map_or_else(|| Some(array.to_string()), |own| own.argument.clone());
+        let mut twice: Option<String> = None;
         let mut add = |name: String, path: Option<String>| {
             let slot = self.slots.len();
+            if self.slots.contains(&name) {
+                twice = Some(name.clone());
+            }
             let origins = path.map_or_else(Origins::default, |path| Origins {
                 arguments: BTreeSet::from([path.clone()]),
                 argument: Some(path),
@@ -800,11 +813,23 @@ impl<'a> Compiler<'a> {
                 (member, slot)
             })
             .collect();
+        if let Some(name) = twice {
+            self.error(format!(
+                ":{name} is bound already; give the element another name with `as`"
+            ));
+        }
         let place = format!("{}, inner ", self.place);
         let returns = self.returns;
         let steps = self.steps(steps, &place);
         if self.returns > returns {
             self.error("`return` cannot stand inside for_each");
+        }
+        // The element's names end with the loop: the next one may use them again.
+        for slot in [own, index]
+            .into_iter()
+            .chain(members.iter().map(|(_, slot)| *slot))
+        {
+            self.slots[slot].clear();
         }
         Some(Step::ForEach {
             array: position,
@@ -970,6 +995,13 @@ fn collect_members(steps: &[StepFile], prefix: &str, found: &mut BTreeSet<String
                     found.insert(member.to_string());
                 }
             }
+        }
+        if let Some(member) = step
+            .for_each
+            .as_deref()
+            .and_then(|name| name.strip_prefix(prefix))
+        {
+            found.insert(member.to_string());
         }
         for part in step.error.iter().flat_map(|text| text.split('{').skip(1)) {
             let name = part.split('}').next().unwrap_or_default();

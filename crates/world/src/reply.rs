@@ -23,6 +23,15 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// The names of all kinds.
+    pub const NAMES: [&str; 5] = [
+        "invalid_arguments",
+        "refused",
+        "not_found",
+        "limit",
+        "fault",
+    ];
+
     /// The name that agents read.
     pub fn name(self) -> &'static str {
         match self {
@@ -131,11 +140,13 @@ pub(crate) enum Shape {
     Nested(Nested),
 }
 
-/// Where booleans stand inside a nested value.
+/// Where booleans, lists and objects stand inside a nested value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Nested {
     Leave,
     Boolean,
+    /// A list or an object of which nothing is known; JSON text becomes what it says.
+    Json,
     Array(Box<Nested>),
     Object(Vec<(String, Nested)>),
 }
@@ -145,7 +156,7 @@ impl Nested {
         match schema_type(schema) {
             Some("boolean") => Self::Boolean,
             Some("array") => match schema.get("items").map(Self::of) {
-                None | Some(Self::Leave) => Self::Leave,
+                None | Some(Self::Leave) => Self::Json,
                 Some(inner) => Self::Array(Box::new(inner)),
             },
             Some("object") => {
@@ -158,7 +169,7 @@ impl Nested {
                     .filter(|(_, nested)| *nested != Self::Leave)
                     .collect();
                 if members.is_empty() {
-                    Self::Leave
+                    Self::Json
                 } else {
                     Self::Object(members)
                 }
@@ -168,8 +179,15 @@ impl Nested {
     }
 
     fn apply(&self, value: &mut Value) {
+        // SQLite forgets that a text is JSON once it went through a column or a view.
+        if !matches!(self, Self::Leave | Self::Boolean)
+            && let Value::String(text) = value
+            && let Ok(inner @ (Value::Array(_) | Value::Object(_))) = serde_json::from_str(text)
+        {
+            *value = inner;
+        }
         match self {
-            Self::Leave => {}
+            Self::Leave | Self::Json => {}
             Self::Boolean => {
                 if let Some(number) = value.as_i64() {
                     *value = Value::Bool(number != 0);
@@ -210,7 +228,7 @@ pub(crate) fn shape_of(schema: &Value) -> Shape {
     match schema_type(schema) {
         Some("boolean") => Shape::Boolean,
         Some("array" | "object") => match Nested::of(schema) {
-            Nested::Leave => Shape::Json,
+            Nested::Leave | Nested::Json => Shape::Json,
             nested => Shape::Nested(nested),
         },
         _ => Shape::Plain,

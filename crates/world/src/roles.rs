@@ -36,6 +36,11 @@ pub enum Identity {
     Rowid(usize),
 }
 
+/// The names of roles that `world.toml` may state.
+pub const ROLE_NAMES: [&str; 8] = [
+    "value", "identity", "rowid", "stamp", "random", "text", "sequence", "json",
+];
+
 impl Role {
     fn parse(name: &str, at: ColumnRef) -> Option<Self> {
         Some(match name {
@@ -103,9 +108,7 @@ pub(crate) fn derive(
             None => problems.error(
                 "world.toml",
                 format!("roles.{name}"),
-                format!(
-                    "{role:?} is no role; there are: value, identity, rowid, stamp, random, text, sequence, json"
-                ),
+                format!("{role:?} is no role; there are: {}", ROLE_NAMES.join(", ")),
             ),
         }
     }
@@ -208,4 +211,23 @@ pub fn argument_schema<'a>(input: &'a Value, path: &str) -> Option<&'a Value> {
         }
     }
     Some(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_a_role() {
+        let at = ColumnRef {
+            table: 0,
+            column: 0,
+        };
+        assert!(
+            ROLE_NAMES
+                .iter()
+                .all(|name| Role::parse(name, at).is_some())
+        );
+        assert!(Role::parse("secret", at).is_none());
+    }
 }

@@ -138,12 +138,7 @@ impl Session {
             if looks_back {
                 let made = content.log.iter().filter(|record| record.error.is_none());
                 shared.calls = made
-                    .map(|record| PastCall {
-                        tool: record.tool.as_str().into(),
-                        arguments: Arc::new(
-                            record.arguments.as_object().cloned().unwrap_or_default(),
-                        ),
-                    })
+                    .filter_map(|record| Some(past_call(self.world().tool(&record.tool)?, record)))
                     .collect();
             }
             drop(shared);
@@ -474,11 +469,7 @@ impl Session {
                     }
                 }
                 if world.rules.iter().any(|rule| rule.looks_back) {
-                    let arguments = record.arguments.as_object().cloned().unwrap_or_default();
-                    live.cells.lock().calls.push(PastCall {
-                        tool: tool.name.as_str().into(),
-                        arguments: Arc::new(arguments),
-                    });
+                    live.cells.lock().calls.push(past_call(tool, record));
                 }
                 self.observed
                     .extend(shown.into_iter().map(|row| (position, row)));
@@ -580,6 +571,22 @@ fn draws(tool: &Tool) -> bool {
     tool.draws
 }
 
+/// A call as rules look back at it: an argument that was left out has its default.
+fn past_call(tool: &Tool, record: &CallRecord) -> PastCall {
+    let mut arguments = record.arguments.as_object().cloned().unwrap_or_default();
+    for parameter in tool.parameters() {
+        if let (Some(default), false) =
+            (&parameter.default, arguments.contains_key(&parameter.name))
+        {
+            arguments.insert(parameter.name.clone(), default.clone());
+        }
+    }
+    PastCall {
+        tool: tool.name.as_str().into(),
+        arguments: Arc::new(arguments),
+    }
+}
+
 /// The hash that keys a call's random draws: tool, canonical arguments, and how often this very call
 /// was made before. Other calls in between do not matter.
 fn call_hash(occurrences: &mut BTreeMap<[u8; 32], u32>, record: &CallRecord) -> [u8; 32] {
@@ -648,29 +655,28 @@ fn evaluate_effects(
     }
     for change in net_changes(world, changed) {
         for (position, rule) in world.rules.iter().enumerate() {
-            let (Some(effect), Some(query)) = (rule.effect, &rule.on_change) else {
-                continue;
-            };
-            let columns = world.schema.tables[effect.table].columns.len();
-            let same = |column: usize| match (&change.old, &change.new) {
-                (Some(old), Some(new)) => old[column] == new[column],
-                _ => false,
-            };
-            if effect.table != usize::from(change.table)
-                || effect.column.is_some_and(same)
-                || (0..columns).all(same)
-            {
-                continue;
-            }
-            let absent = || vec![Cell::Null; columns];
-            let mut slots = change.old.clone().unwrap_or_else(absent);
-            slots.extend(change.new.clone().unwrap_or_else(absent));
-            let found = live
-                .prepare(query, &slots)
-                .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))
-                .map_err(|error| CallError::fault(format!("a rule cannot be put: {error}")))?;
-            if found && !violated.contains(&position) {
-                violated.push(position);
+            for (effect, query) in &rule.on_change {
+                let columns = world.schema.tables[effect.table].columns.len();
+                let same = |column: usize| match (&change.old, &change.new) {
+                    (Some(old), Some(new)) => old[column] == new[column],
+                    _ => false,
+                };
+                if effect.table != usize::from(change.table)
+                    || effect.column.is_some_and(same)
+                    || (0..columns).all(same)
+                {
+                    continue;
+                }
+                let absent = || vec![Cell::Null; columns];
+                let mut slots = change.old.clone().unwrap_or_else(absent);
+                slots.extend(change.new.clone().unwrap_or_else(absent));
+                let found = live
+                    .prepare(query, &slots)
+                    .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))
+                    .map_err(|error| CallError::fault(format!("a rule cannot be put: {error}")))?;
+                if found && !violated.contains(&position) {
+                    violated.push(position);
+                }
             }
         }
     }

@@ -20,7 +20,8 @@ use crate::world::{Inner, World};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateSpec {
-    /// The size's name in `data.toml`; `empty` leaves all tables empty.
+    /// The size's name in `data.toml`, or that of one of its named states; `empty` leaves all tables
+    /// empty.
     pub size: String,
     /// The generator's seed.
     pub seed: u64,
@@ -104,12 +105,19 @@ impl World {
         rows: &[(String, Map<String, Value>)],
     ) -> Result<State, StateError> {
         let inner = &*self.0;
+        let named = inner.data.state.iter().find(|own| own.name == spec.size);
+        let seed = named.and_then(|own| own.seed).unwrap_or(spec.seed);
+        let size = match named {
+            Some(own) => own.size.as_deref().unwrap_or("empty"),
+            None => &spec.size,
+        };
         let cells = Arc::new(Cells::default());
         connection::without_budget(&cells);
         {
             let mut shared = cells.lock();
             shared.now = inner.clock;
-            shared.seed = spec.seed;
+            shared.seed = seed;
+            shared.initial = true;
             shared.id_digits = inner.file.ids.digits;
         }
         let connection = connection::open(&cells, &inner.functions, &inner.file.limits)?;
@@ -117,17 +125,26 @@ impl World {
             connection.execute_batch(statement)?;
         }
         connection.execute_batch("BEGIN")?;
-        if spec.size != "empty" {
-            let scale = generate::scale(&inner.data, &spec.size)?;
+        if size != "empty" {
+            let scale = generate::scale(&inner.data, size)?;
             generate::fill(
                 &connection,
                 &inner.schema,
                 &inner.data,
                 scale,
-                spec.seed,
+                seed,
                 inner.clock,
                 inner.file.ids.digits,
             )?;
+        }
+        if let Some(own) = named {
+            generate::run_state(&connection, own)?;
+            for row in &own.row {
+                add_row(&connection, inner, &row.table, &row.values)?;
+            }
+        }
+        if spec.size != "empty" {
+            generate::consistent(&connection, &inner.data)?;
         }
         for (table, values) in rows {
             add_row(&connection, inner, table, values)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::equal::canonical_json;
-use crate::format::{Actor, TestAgreement, TestCall, TestFile};
+use crate::format::{Actor, TestAgreement, TestCall, TestCase};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::state::StateSpec;
@@ -24,6 +24,8 @@ pub struct TestResult {
     pub failures: Vec<String>,
     /// Tools that succeeded.
     pub succeeded: BTreeSet<String>,
+    /// Tools that changed the state.
+    pub changed: BTreeSet<String>,
     /// Guards that fired: the tool, and the position in its guards.
     pub fired: BTreeSet<(String, usize)>,
 }
@@ -39,6 +41,7 @@ impl World {
                     name: test.name.clone(),
                     failures: Vec::new(),
                     succeeded: BTreeSet::new(),
+                    changed: BTreeSet::new(),
                     fired: BTreeSet::new(),
                 };
                 run(self, test, &mut result);
@@ -48,9 +51,10 @@ impl World {
     }
 }
 
-fn run(world: &World, test: &TestFile, result: &mut TestResult) {
-    let spec = match &test.state.size {
-        Some(size) => StateSpec::generated(size, test.state.seed),
+fn run(world: &World, test: &TestCase, result: &mut TestResult) {
+    let from = test.state.clone().unwrap_or_default();
+    let spec = match &from.size {
+        Some(size) => StateSpec::generated(size, from.seed),
         None => StateSpec::empty(),
     };
     let rows: Vec<(String, Map<String, Value>)> = test
@@ -60,7 +64,7 @@ fn run(world: &World, test: &TestFile, result: &mut TestResult) {
         .collect();
     let session = world
         .state_with(&spec, &rows)
-        .and_then(|state| state.session(test.state.seed));
+        .and_then(|state| state.session(from.seed));
     let mut session = match session {
         Ok(session) => session,
         Err(error) => {
@@ -74,7 +78,16 @@ fn run(world: &World, test: &TestFile, result: &mut TestResult) {
     let mut transcript = Transcript::default();
     for (at, call) in test.call.iter().enumerate() {
         transcript.agreements.extend(agreement(&session, call));
+        let writes = world
+            .tool(&call.tool)
+            .is_some_and(|tool| !tool.effects.read_only);
+        let before = writes.then(|| session.diff());
         let reply = run_call(&mut session, call);
+        if let Some(Ok(before)) = before
+            && session.diff().is_ok_and(|after| after != before)
+        {
+            result.changed.insert(call.tool.clone());
+        }
         match &reply.result {
             Ok(_) => {
                 result.succeeded.insert(call.tool.clone());

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::connection;
 use crate::files::{FilesError, WorldFiles};
-use crate::format::{Actor, DataFile, PolicyFile, TestFile, ToolFile, WorldFile, parse};
+use crate::format::{Actor, DataFile, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse};
 use crate::functions::{Cells, Functions};
 use crate::instant;
 use crate::policy::{self, Rule};
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
     pub(crate) logs: Vec<bool>,
     pub(crate) after_call: Vec<(Vec<Step>, Vec<String>)>,
     pub(crate) data: DataFile,
-    pub(crate) tests: Vec<(String, TestFile)>,
+    pub(crate) tests: Vec<(String, TestCase)>,
     pub(crate) policy_text: String,
     pub(crate) warnings: Vec<Problem>,
     pub(crate) digest: String,
@@ -166,8 +166,8 @@ impl World {
         &self.0.warnings
     }
 
-    /// The data-file tests, by file.
-    pub fn tests(&self) -> &[(String, TestFile)] {
+    /// The data-file tests with their files; a file may hold several.
+    pub fn tests(&self) -> &[(String, TestCase)] {
         &self.0.tests
     }
 
@@ -225,20 +225,23 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
         problems.error("tools", "", "a world needs at least one tool");
     }
 
+    // What is stored by no tool: by what runs after calls, by triggers.
+    let mut other_stores: Vec<Store> = Vec::new();
     let mut after_call = Vec::new();
     for steps in &file.after_call {
         let compiler = Compiler::new(&schema, &connection, &log, problems, "world.toml");
-        after_call.push(compiler.after_call(&steps.step));
+        let (steps, slots, stores) = compiler.after_call(&steps.step);
+        after_call.push((steps, slots));
+        other_stores.extend(stores);
     }
 
-    let mut trigger_stores: Vec<Store> = Vec::new();
     for statement in &statements {
-        trigger_stores.extend(analyse(&statement.tree, &schema, &BTreeMap::new()).stores);
+        other_stores.extend(analyse(&statement.tree, &schema, &BTreeMap::new()).stores);
     }
     let roles = roles::derive(
         &schema,
         &tools,
-        &trigger_stores,
+        &other_stores,
         &file.roles,
         file.clock_step_s > 0,
         problems,
@@ -261,7 +264,12 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     let mut tests = Vec::new();
     for (path, text) in files.below("tests/", ".toml") {
         if let Some(test) = parse::<TestFile>(path, text, problems) {
-            tests.push((path.to_string(), test));
+            match test.into_cases() {
+                Ok(cases) => {
+                    tests.extend(cases.into_iter().map(|case| (path.to_string(), case)));
+                }
+                Err(message) => problems.error(path, "", message),
+            }
         }
     }
 
@@ -414,7 +422,16 @@ fn table_kinds(file: &WorldFile, schema: &Schema, problems: &mut Problems) -> Ve
         .collect();
     for (name, table) in &file.tables {
         match schema.table(name) {
-            Some(at) => logs[at] |= table.log,
+            Some(at) => {
+                logs[at] |= table.log;
+                if table.group.as_ref().is_some_and(String::is_empty) {
+                    problems.error(
+                        "world.toml",
+                        format!("tables.{name}"),
+                        "a group needs a name",
+                    );
+                }
+            }
             None => problems.error(
                 "world.toml",
                 format!("tables.{name}"),
@@ -448,7 +465,13 @@ fn references(schema: &Schema, tools: &[Tool], problems: &mut Problems) {
     let mut seen = std::collections::BTreeSet::new();
     for tool in tools {
         for (a, b) in &tool.flow.joins {
-            if schema.root(*a) == schema.root(*b) || a.table == b.table {
+            // A full-text table cannot have foreign keys.
+            let full_text = |at: ColumnRef| schema.tables[at.table].kind == TableKind::FullText;
+            if schema.root(*a) == schema.root(*b)
+                || a.table == b.table
+                || full_text(*a)
+                || full_text(*b)
+            {
                 continue;
             }
             let key = |at: ColumnRef| schema.tables[at.table].key == [at.column];

@@ -1,4 +1,4 @@
-//! `check` and `play`, on worlds that a run made.
+//! `check` and `play`, on worlds that a run made; `schema`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -111,4 +111,21 @@ fn a_task_is_played_from_a_script() {
     assert!(text.contains("no_such_tool"), "{text}");
     let (code, _) = play(&bench, &["play", folder, "--task", "absent"], "");
     assert_eq!(code, 2);
+}
+
+#[test]
+fn schemas_are_printed_for_editors() {
+    let bench = Bench::new();
+    for kind in ["world", "tool", "data", "policy", "test"] {
+        let ran = bench.run(&["schema", kind]).done();
+        let schema: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
+        assert!(schema["properties"].is_object(), "{kind}");
+    }
+    bench
+        .run(&["schema", "recipe"])
+        .refused(&["world, tool, data, policy, test"]);
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod commands;
+mod docs;
 mod quickstart;
 mod real_specs;
 mod same_bytes;

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::row::RowFile;
+use super::schema::exactly_one;
+use crate::fakes;
+
 /// `data.toml`: how to generate rows.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataFile {
     /// Factors on `rows` by the size's name; `small`, `medium` and `large` are 0.25, 1 and 10 unless
@@ -21,10 +26,37 @@ pub struct DataFile {
     /// Queries that must return no row on any generated state.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub consistency: Vec<Derive>,
+    /// Named initial states beside the generated ones; their names stand wherever a size's may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub state: Vec<StateFile>,
+}
+
+/// A named initial state: a generated one or none, then statements, then rows.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateFile {
+    /// Its name, `[a-z0-9-]`, no size's.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The size of the generated state that it starts from; absent: tables are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The seed of that state; absent: whichever is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// INSERT, UPDATE and DELETE statements that run on it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sql: String,
+    /// Rows that are added at last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row: Vec<RowFile>,
 }
 
 /// A named statement or query.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Derive {
     /// The statement.
@@ -35,8 +67,13 @@ pub struct Derive {
 }
 
 /// How to fill one table: `rows`, or `per` with `count`, or `literal`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend(
+    "required" = ["name"],
+    "oneOf" = [{ "required": ["rows"] }, { "required": ["per"] }, { "required": ["literal"] }],
+    "dependentRequired" = { "per": ["count"], "count": ["per"], "fixed": ["rows"] },
+))]
 pub struct TableData {
     /// The table's name.
     pub name: String,
@@ -52,7 +89,7 @@ pub struct TableData {
     /// Least and greatest number of rows for `per`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<[u32; 2]>,
-    /// Rows written out.
+    /// Rows written out; a column that a row leaves out takes its generator, else its DEFAULT.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub literal: Vec<BTreeMap<String, Value>>,
     /// The generator of each column that is not left to its DEFAULT.
@@ -60,19 +97,26 @@ pub struct TableData {
 }
 
 /// The generator of one column: exactly one of the kinds, with its options.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend(
+    "oneOf" = exactly_one(&Self::default().kinds()),
+    "dependentRequired" = {
+        "weights": ["choice"], "step": ["int"], "places": ["real"], "via": ["ref"], "len": ["list_of"]
+    },
+))]
 pub struct ColumnData {
     /// An id: this prefix and a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Consecutive integers from this one.
+    /// Consecutive integers from this one, over the whole table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
     /// A random UUID; the value is ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuid: Option<bool>,
-    /// A value of this kind: `full_name`, `city`, `company`... (the book lists them all).
+    /// A value of this kind: `full_name`, `city`, `company`...
+    #[schemars(extend("enum" = fakes::KINDS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fake: Option<String>,
     /// Text of the make of this example: its digits and letters are drawn anew.
@@ -98,6 +142,7 @@ pub struct ColumnData {
     pub places: Option<u32>,
     /// 1 with this probability, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub bool: Option<f64>,
     /// A date this many days from the clock, `YYYY-MM-DD`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,8 +173,33 @@ pub struct ColumnData {
     pub len: Option<[u32; 2]>,
     /// NULL with this probability.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub null_share: Option<f64>,
     /// No two rows share a value.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
+}
+
+impl ColumnData {
+    /// The generators, and which of them this one is.
+    pub(crate) fn kinds(&self) -> [(&'static str, bool); 16] {
+        [
+            ("id", self.id.is_some()),
+            ("sequence", self.sequence.is_some()),
+            ("uuid", self.uuid.is_some()),
+            ("fake", self.fake.is_some()),
+            ("like", self.like.is_some()),
+            ("choice", self.choice.is_some()),
+            ("int", self.int.is_some()),
+            ("real", self.real.is_some()),
+            ("bool", self.bool.is_some()),
+            ("date", self.date.is_some()),
+            ("datetime", self.datetime.is_some()),
+            ("time", self.time.is_some()),
+            ("ref", self.reference.is_some()),
+            ("template", self.template.is_some()),
+            ("value", self.value.is_some()),
+            ("list_of", self.list_of.is_some()),
+        ]
+    }
 }

@@ -4,13 +4,17 @@
 
 mod data;
 mod policy;
+mod row;
+mod schema;
 mod test;
 mod tool;
 mod world;
 
-pub use data::{ColumnData, DataFile, Derive, TableData};
-pub use policy::{PolicyFile, RuleFile, RuleMoment};
-pub use test::{TestAgreement, TestCall, TestFile, TestRow, TestState};
+pub use data::{ColumnData, DataFile, Derive, StateFile, TableData};
+pub use policy::{BindingFile, PolicyFile, RuleFile, RuleMoment};
+pub use row::RowFile;
+pub use schema::FileKind;
+pub use test::{TestAgreement, TestCall, TestCase, TestFile, TestState};
 pub use tool::{Actor, StepFile, ToolFile};
 pub use world::{AfterCall, IdsFile, LimitsFile, TableFile, WorldFile};
 

@@ -1,9 +1,10 @@
 //! `policy.toml`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `policy.toml`: the rules that can be checked.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyFile {
     /// The rules, in the order in which `{{rules}}` expands in `policy.md`.
@@ -12,8 +13,12 @@ pub struct PolicyFile {
 }
 
 /// One rule that the agent is told to obey and that no tool need enforce.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "oneOf" = [{ "required": ["tools"] }, { "required": ["on_change"] }],
+    "anyOf" = [{ "required": ["violated_if"] }, { "required": ["needs_confirmation"] }],
+))]
 pub struct RuleFile {
     /// Short name, unique in the world.
     pub id: String,
@@ -28,7 +33,8 @@ pub struct RuleFile {
     pub on_change: Option<String>,
     /// A query that returns a row when the rule is violated. A rule on tools sees their arguments; a
     /// rule on an effect sees `:old_column` and `:new_column` of the changed row. `called('tool')` and
-    /// `called('tool', 'argument', value)` count the session's earlier successful calls.
+    /// `called('tool', 'argument', value)` count the session's earlier successful calls; `minted(id)` is
+    /// 1 for an id that the session made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violated_if: Option<String>,
     /// When the query is put.
@@ -37,6 +43,9 @@ pub struct RuleFile {
     /// The user must have agreed to this very call before it is made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_confirmation: bool,
+    /// What it covers besides: tools whose arguments have other names, further effects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<BindingFile>,
     /// Tools that write what the rule guards and that it leaves free on purpose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exempt: Vec<String>,
@@ -45,8 +54,29 @@ pub struct RuleFile {
     pub keywords: Vec<String>,
 }
 
+/// One more binding of a rule: tools or an effect, and the query that says what violates it there.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend(
+    "oneOf" = [{ "required": ["tools"] }, { "required": ["on_change"] }],
+))]
+pub struct BindingFile {
+    /// The tools whose calls it covers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// The effect that it covers, as in the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_change: Option<String>,
+    /// The query, as in the rule; the rule's own where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub violated_if: Option<String>,
+    /// When the query is put.
+    #[serde(skip_serializing_if = "RuleMoment::is_default")]
+    pub when: RuleMoment,
+}
+
 /// When a rule's query is put.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleMoment {
     /// Before the call and after it: a row at either moment is a violation.

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tool::StepFile;
+use crate::roles::ROLE_NAMES;
 
 /// `world.toml`: what the world is, its clock, its limits, and what cannot be derived.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorldFile {
     /// Version of the format; 1.
+    #[schemars(extend("const" = 1))]
     pub format: u32,
     /// Short name, `[a-z0-9-]`, unique among worlds used together.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
     pub name: String,
     /// Name for people.
     pub title: String,
@@ -31,6 +35,7 @@ pub struct WorldFile {
     #[serde(default, skip_serializing_if = "IdsFile::is_default")]
     pub ids: IdsFile,
     /// Roles of columns that cannot be derived: `"orders.note" = "text"`.
+    #[schemars(extend("additionalProperties" = { "enum": ROLE_NAMES }))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, String>,
     /// What is special about a table.
@@ -40,6 +45,7 @@ pub struct WorldFile {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after_call: Vec<AfterCall>,
     /// Where the world comes from: specs, hashes, author. Free form.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub provenance: toml::Table,
 }
@@ -50,12 +56,14 @@ fn is_zero(value: &u32) -> bool {
 }
 
 /// What one call may use before it ends as `limit`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsFile {
-    /// Steps of SQLite's virtual machine.
+    /// Steps of SQLite's virtual machine; 1,000 at least.
+    #[schemars(range(min = 1000))]
     pub vm_steps: u32,
-    /// Bytes of one string or row.
+    /// Bytes of one string or row, 1,024 to 16,777,216.
+    #[schemars(range(min = 1024, max = 16_777_216))]
     pub string_bytes: u32,
     /// Rows of one reply.
     pub rows: u32,
@@ -84,11 +92,12 @@ impl LimitsFile {
 }
 
 /// The form of ids that `new_id` mints and the `id` generator gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdsFile {
     /// Decimal digits after the prefix, 2 to 15. Generated rows take the numbers whose first digit is
     /// 1 to 8, minted ids those that start with 9, so that the two never meet.
+    #[schemars(range(min = 2, max = 15))]
     pub digits: u32,
 }
 
@@ -105,19 +114,20 @@ impl IdsFile {
 }
 
 /// What is special about a table.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TableFile {
     /// A log (views, audit, notifications): not compared.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub log: bool,
-    /// The group whose diff and hash the table belongs to.
+    /// The group of tables that it belongs to: one party's side of the world, with a diff and a hash of
+    /// its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
 
 /// One synchronisation that runs after every successful call.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AfterCall {
     /// The steps, run as those of a tool without arguments.

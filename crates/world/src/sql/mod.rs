@@ -15,6 +15,7 @@ pub(crate) use access::{Access, AccessLog, Text};
 pub use flow::{Compare, Comparison, Origins, ResultField, Store, StoreKind};
 pub(crate) use flow::{Environment, Flow, analyse};
 pub(crate) use keys::{KeyGroup, Keyed, with_keys};
+pub use parse::REFUSED_FUNCTIONS;
 pub(crate) use parse::{Kind, Parsed, parse_program, parse_schema, trigger_cycle};
 pub use schema::{Column, ColumnRef, ColumnType, ForeignKey, Schema, Table, TableKind};
 

@@ -30,7 +30,7 @@ pub(crate) struct Parsed {
 
 /// Functions that would let the world's outcome depend on anything but its state, or reach outside it.
 /// Names that begin with two underscores are the engine's own.
-const REFUSED_FUNCTIONS: &[&str] = &[
+pub const REFUSED_FUNCTIONS: &[&str] = &[
     "changes",
     "edit",
     "fts3_tokenizer",

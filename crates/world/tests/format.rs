@@ -1,0 +1,455 @@
+//! What the files of a world can say, through the front door: what must hold, and what is refused in words.
+#![allow(clippy::unwrap_used)]
+
+use practicum_world::{AcceptedEnd, Cell, StateSpec, World, WorldFiles, compare};
+use serde_json::{Value, json};
+
+const WORLD: &str = r#"
+format = 1
+name = "post"
+title = "Post office"
+clock = "2026-03-02T09:00:00Z"
+[tables.inbox]
+group = "phone"
+[[after_call]]
+[[after_call.step]]
+run = """
+INSERT INTO inbox (parcel_id) SELECT parcel_id FROM parcels WHERE status = 'sent' AND told = 0;
+UPDATE parcels SET told = 1 WHERE status = 'sent' AND told = 0;
+"""
+"#;
+
+const SCHEMA: &str = "
+CREATE TABLE parcels (
+  parcel_id TEXT PRIMARY KEY DEFAULT (new_id('P')),
+  status TEXT NOT NULL DEFAULT 'packed' CHECK (status IN ('packed', 'sent')),
+  labels TEXT NOT NULL DEFAULT '[]',
+  told INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE inbox (message_id INTEGER PRIMARY KEY, parcel_id TEXT NOT NULL REFERENCES parcels (parcel_id)) STRICT;
+CREATE TABLE lines (line_id INTEGER PRIMARY KEY, parcel_id TEXT NOT NULL, thing TEXT NOT NULL, pieces INTEGER NOT NULL) STRICT;
+";
+
+const DATA: &str = r#"
+[[table]]
+name = "parcels"
+rows = 40
+"#;
+
+const PACK: &str = r#"
+name = "pack"
+description = "Pack a parcel."
+[input.properties.speed]
+enum = ["slow", "fast"]
+default = "slow"
+[input.properties.boxes]
+type = "array"
+[input.properties.boxes.items]
+type = "object"
+[input.properties.boxes.items.properties.things]
+type = "array"
+[input.properties.boxes.items.properties.things.items]
+type = "object"
+required = ["name"]
+properties.name = { type = "string" }
+properties.pieces = { type = "integer", default = 2 }
+[[step]]
+let = "new"
+query = "SELECT new_id('P') AS id WHERE :speed <> ''"
+[[step]]
+run = "INSERT INTO parcels (parcel_id, labels) VALUES (:new_id, json_array('fragile'))"
+[[step]]
+for_each = "boxes"
+as = "box"
+[[step.step]]
+for_each = "box_things"
+[[step.step.step]]
+run = "INSERT INTO lines (parcel_id, thing, pieces) VALUES (:new_id, :item_name, :item_pieces)"
+[[step]]
+for_each = "boxes"
+as = "box"
+[[step.step]]
+reject = "SELECT 1 WHERE json_array_length(:box, '$.things') = 0"
+error = "Box {box_index} is empty."
+[[step]]
+return = "SELECT parcel_id FROM parcels WHERE parcel_id = :new_id"
+"#;
+
+const SEND: &str = r#"
+name = "send"
+description = "Send a parcel."
+[input]
+required = ["parcel_id"]
+properties.parcel_id.type = "string"
+[output]
+type = "object"
+[output.properties]
+parcel_id.type = "string"
+sent.type = "boolean"
+[output.properties.what]
+type = "object"
+[output.properties.what.properties]
+labels.type = "array"
+inner = { type = "object", properties.fragile.type = "boolean" }
+[[step]]
+run = "UPDATE parcels SET status = 'sent' WHERE parcel_id = :parcel_id"
+[[step]]
+return = """
+SELECT parcel_id, status = 'sent' AS sent,
+  json_object('labels', labels, 'inner', (SELECT json_object('fragile', 1) || '')) AS what
+FROM parcels WHERE parcel_id = :parcel_id
+"""
+"#;
+
+fn files() -> WorldFiles {
+    let mut files = WorldFiles::new();
+    for (path, text) in [
+        ("world.toml", WORLD),
+        ("schema.sql", SCHEMA),
+        ("data.toml", DATA),
+        ("tools/pack.toml", PACK),
+        ("tools/send.toml", SEND),
+    ] {
+        files.insert(path, text);
+    }
+    files
+}
+
+fn world() -> World {
+    World::from_files(&files()).unwrap_or_else(|error| panic!("{:#?}", error.problems()))
+}
+
+/// The findings of these files, one a line.
+fn problems(files: &WorldFiles) -> String {
+    let error = World::from_files(files).unwrap_err();
+    let lines: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn generated_and_minted_ids_never_meet() {
+    let state = world().state(&StateSpec::generated("medium", 3)).unwrap();
+    // All ids of this state come from new_id by a DEFAULT, and the session has the same seed.
+    let mut session = state.session(3).unwrap();
+    for _ in 0..20 {
+        let reply = session.call("pack", &json!({}));
+        assert!(reply.is_ok(), "{}", reply.content());
+    }
+    let counts = session
+        .query(
+            "SELECT count(*), count(DISTINCT parcel_id) FROM parcels",
+            &[],
+        )
+        .unwrap();
+    assert_eq!(counts[0], [Cell::Integer(60), Cell::Integer(60)]);
+}
+
+#[test]
+fn loops_stand_in_loops_and_defaults_hold_inside() {
+    let state = world().state(&StateSpec::empty()).unwrap();
+    let mut session = state.session(1).unwrap();
+    let boxes = json!([
+        {"things": [{"name": "cup"}, {"name": "plate", "pieces": 6}]},
+        {"things": [{"name": "spoon"}]}
+    ]);
+    assert!(session.call("pack", &json!({"boxes": boxes})).is_ok());
+    let rows = session.query("SELECT thing, pieces FROM lines ORDER BY line_id", &[]);
+    let shown: Vec<String> = rows
+        .unwrap()
+        .iter()
+        .map(|row| format!("{} {}", row[0], row[1]))
+        .collect();
+    assert_eq!(shown, ["cup 2", "plate 6", "spoon 2"]);
+    // The second loop has an element of the same name, and sees its own.
+    let reply = session.call(
+        "pack",
+        &json!({"boxes": [{"things": [{"name": "cup"}]}, {"things": []}]}),
+    );
+    assert!(
+        reply.content().contains("Box 1 is empty."),
+        "{}",
+        reply.content()
+    );
+}
+
+#[test]
+fn lists_and_objects_are_values_at_any_depth() {
+    let state = world().state(&StateSpec::empty()).unwrap();
+    let mut session = state.session(1).unwrap();
+    let packed = session.call("pack", &json!({})).value().unwrap();
+    let sent = session.call("send", &packed).value().unwrap();
+    assert_eq!(sent["sent"], true);
+    assert_eq!(
+        sent["what"],
+        json!({"labels": ["fragile"], "inner": {"fragile": true}})
+    );
+}
+
+/// Two parcels are packed and sent, in this order.
+fn end(order: [usize; 2]) -> (World, practicum_world::Session) {
+    let world = world();
+    let state = world.state(&StateSpec::empty()).unwrap();
+    let mut session = state.session(order[0] as u64).unwrap();
+    let parcels: Vec<Value> = [1, 2]
+        .map(|pieces| {
+            let boxes = json!([{"things": [{"name": "cup", "pieces": pieces}]}]);
+            let reply = session.call("pack", &json!({"boxes": boxes}));
+            reply.value().unwrap()
+        })
+        .to_vec();
+    for at in order {
+        assert!(session.call("send", &parcels[at]).is_ok());
+    }
+    (world, session)
+}
+
+#[test]
+fn what_runs_after_calls_counts_for_roles() {
+    let (world, mut first) = end([0, 1]);
+    let (_, mut second) = end([1, 0]);
+    // Message 1 is about the other parcel in the other session, and both ends are the same.
+    let accepted = AcceptedEnd {
+        diff: first.diff().unwrap(),
+        texts: Vec::new(),
+    };
+    let comparison = compare(&world, &second.diff().unwrap(), &accepted);
+    assert!(
+        matches!(comparison, practicum_world::Comparison::Equal(_)),
+        "{comparison:?}"
+    );
+}
+
+#[test]
+fn a_group_has_a_diff_and_a_hash() {
+    let (world, mut session) = end([0, 1]);
+    assert_eq!(world.groups().into_iter().collect::<Vec<_>>(), ["phone"]);
+    let diff = session.diff().unwrap();
+    let tables = |group| -> Vec<String> {
+        let own = diff.of_group(&world, group);
+        own.changes.into_iter().map(|change| change.table).collect()
+    };
+    assert_eq!(tables(Some("phone")), ["inbox", "inbox"]);
+    assert_eq!(tables(None), ["parcels", "parcels", "lines", "lines"]);
+    assert!(tables(Some("other")).is_empty());
+
+    // A call that reaches one side alone changes that side's hash alone.
+    let before = |session: &mut practicum_world::Session| {
+        [None, Some("phone")].map(|group| session.group_digest(group).unwrap())
+    };
+    let [office, phone] = before(&mut session);
+    assert!(session.call("pack", &json!({})).is_ok());
+    let [office_after, phone_after] = before(&mut session);
+    assert!(office != office_after && phone == phone_after);
+    let initial = session.state().clone();
+    assert!(initial.group_digest(Some("phone")).unwrap() != phone);
+}
+
+#[test]
+fn rules_look_at_arguments_with_their_defaults() {
+    let mut files = files();
+    files.insert(
+        "policy.toml",
+        r#"
+[[rule]]
+id = "slow-first"
+text = "Pack slowly before you send."
+tools = ["send"]
+violated_if = "SELECT 1 WHERE called('pack', 'speed', 'slow', 'boxes', NULL) <> 1 OR minted(:parcel_id) = 0"
+exempt = ["pack"]
+"#,
+    );
+    let world = World::from_files(&files).unwrap();
+    let state = world.state(&StateSpec::generated("small", 1)).unwrap();
+    let mut session = state.session(1).unwrap();
+    let own = session.call("pack", &json!({})).value().unwrap();
+    session.call("send", &own);
+    assert!(session.violations().is_empty());
+    // A parcel of the initial state was not made here.
+    let other = state
+        .query("SELECT parcel_id FROM parcels LIMIT 1", &[])
+        .unwrap()[0][0]
+        .to_json();
+    session.call("send", &json!({"parcel_id": other}));
+    assert_eq!(session.violations(), [0]);
+    // Nor does a restored session forget.
+    let snapshot = session.snapshot().unwrap();
+    let mut restored = state.session(9).unwrap();
+    restored.restore(&snapshot).unwrap();
+    restored.call("send", &own);
+    assert!(restored.log().last().unwrap().violations.is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_told_in_words() {
+    let pack = PACK;
+    for (path, text, words) in [
+        (
+            "data.toml",
+            "[[table]]\nname = \"parcels\"\nrows = 1\ncolumns.told = { int = [2, 1] }",
+            "int = [least, greatest]",
+        ),
+        (
+            "data.toml",
+            "[[table]]\nname = \"parcels\"\nrows = 1\ncolumns.told = { int = [1, 2], weights = [1] }",
+            "weights belongs to choice",
+        ),
+        (
+            "data.toml",
+            "[[table]]\nname = \"parcels\"\nrows = 1\ncolumns.told = { bool = 30 }",
+            "a probability",
+        ),
+        (
+            "data.toml",
+            "[[table]]\nname = \"parcels\"\nrows = 1\ncolumns.status = { time = [7, 30] }",
+            "between 0 and 24",
+        ),
+        (
+            "data.toml",
+            "[[table]]\nname = \"parcels\"\nrows = 1\ncolumns.told = { choice = [0, 1], weights = [0, 0] }",
+            "not all 0",
+        ),
+        (
+            "data.toml",
+            "[[table]]\nname = \"parcels\"\n[[table.literal]]\nstate = 1",
+            "literal names \"state\"",
+        ),
+        ("data.toml", "[[state]]\nname = \"small\"", "that of a size"),
+        (
+            "data.toml",
+            "[[state]]\nname = \"x\"\nsize = \"huge\"",
+            "no size or state \"huge\"",
+        ),
+        (
+            "data.toml",
+            "[[state]]\nname = \"x\"\nsql = \"DROP TABLE parcels\"",
+            "DROP",
+        ),
+        (
+            "data.toml",
+            "[[state]]\nname = \"x\"\n[[state.row]]\ntable = \"parcel\"\nvalues = {}",
+            "no table \"parcel\"",
+        ),
+        (
+            "tests/a.toml",
+            "[[call]]\ntool = \"pack\"",
+            "a test has a name",
+        ),
+        (
+            "tests/a.toml",
+            "[[test]]\nname = \"x\"\ncall = []\n[[call]]\ntool = \"pack\"",
+            "[[test.call]]",
+        ),
+        (
+            "policy.toml",
+            "[[rule]]\nid = \"x\"\ntext = \"x\"\ntools = [\"send\"]\nexempt = [\"pack\"]\nviolated_if = \"SELECT new_id('P')\"",
+            "a rule only looks",
+        ),
+        (
+            "policy.toml",
+            "[[rule]]\nid = \"x\"\ntext = \"x\"\ntools = [\"send\"]\nneeds_confirmation = true\n[[rule.also]]\ntools = [\"send\"]",
+            "send is bound twice",
+        ),
+        (
+            "policy.toml",
+            "[[rule]]\nid = \"x\"\ntext = \"x\"\ntools = [\"send\"]\nneeds_confirmation = true\n[[rule.also]]\nwhen = \"after\"",
+            "each [[rule.also]]",
+        ),
+        (
+            "policy.toml",
+            "[[rule]]\nid = \"x\"\ntext = \"x\"\ntools = [\"send\"]\nviolated_if = \"SELECT called('pack', 'speed')\"",
+            "each in quotes and with its value",
+        ),
+        (
+            "tools/pack.toml",
+            &pack.replace("new_id('P') AS id", "minted('P') AS id"),
+            "minted() is for the rules",
+        ),
+        (
+            "tools/pack.toml",
+            &pack.replace("as = \"box\"", "as = \"speed\""),
+            ":speed is bound already",
+        ),
+        (
+            "tools/pack.toml",
+            &pack.replace("WHERE parcel_id = :new_id\"", "WHERE parcel_id = :box\""),
+            ":box is not bound here",
+        ),
+        (
+            "world.toml",
+            &WORLD.replace("\"phone\"", "\"\""),
+            "a group needs a name",
+        ),
+    ] {
+        let mut files = files();
+        files.insert(path, text);
+        let found = problems(&files);
+        assert!(found.contains(words), "{text}\n--\n{found}");
+    }
+}
+
+#[test]
+fn rows_written_out_may_leave_columns_to_their_generator_or_default() {
+    let mut files = files();
+    files.insert(
+        "data.toml",
+        r#"
+[[table]]
+name = "parcels"
+columns.told = { int = [5, 5] }
+columns.labels = { template = "[\"{parcel_id}\"]" }
+[[table.literal]]
+parcel_id = "A"
+status = "sent"
+told = 1
+[[table.literal]]
+parcel_id = "B"
+[[table]]
+name = "inbox"
+per = "parcels"
+count = [1, 1]
+[[state]]
+name = "one-more"
+size = "small"
+sql = "DELETE FROM inbox; UPDATE parcels SET told = 7"
+[[state.row]]
+table = "parcels"
+values = { parcel_id = "C", labels = ["x"] }
+[[consistency]]
+sql = "SELECT 1 FROM parcels WHERE parcel_id = 'D'"
+"#,
+    );
+    let world = World::from_files(&files).unwrap();
+    let rows = |size: &str| -> Vec<String> {
+        let state = world.state(&StateSpec::generated(size, 1)).unwrap();
+        let rows = state.query(
+            "SELECT parcel_id, status, labels, told, (SELECT count(*) FROM inbox) FROM parcels",
+            &[],
+        );
+        let shown = rows.unwrap().into_iter().map(|row| {
+            let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+            cells.join(" ")
+        });
+        shown.collect()
+    };
+    assert_eq!(
+        rows("small"),
+        ["A sent [\"A\"] 1 2", "B packed [\"B\"] 5 2"]
+    );
+    assert_eq!(
+        rows("one-more"),
+        [
+            "A sent [\"A\"] 7 0",
+            "B packed [\"B\"] 7 0",
+            "C packed [\"x\"] 0 0"
+        ]
+    );
+
+    // A named state must meet the consistency queries too.
+    let text = files.get("data.toml").unwrap().replace("\"C\"", "\"D\"");
+    files.insert("data.toml", text);
+    let world = World::from_files(&files).unwrap();
+    let error = world
+        .state(&StateSpec::generated("one-more", 1))
+        .unwrap_err();
+    assert!(error.to_string().contains("consistency 1"), "{error}");
+}

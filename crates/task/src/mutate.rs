@@ -77,6 +77,11 @@ impl Mutator<'_> {
             };
             repeated.calls.insert(at + 1, again);
             add("a write repeated", repeated);
+            if self.atlas.world.needs_agreement(&task.gold[*at].tool) {
+                let mut unasked = gold.clone();
+                unasked.calls[*at].asked = false;
+                add("a write without asking", unasked);
+            }
         }
         if let Some(last) = writes.last() {
             let mut early = gold.clone();

@@ -149,7 +149,7 @@ pub use equal::{AcceptedEnd, Comparison, Renaming, TextCell, TextRule, canonical
 pub use fakes::KINDS as FAKE_KINDS;
 pub use files::{FilesError, WorldFiles};
 pub use format::Actor;
-pub use functions::{Functions, PureFunction};
+pub use functions::{Functions, LookBack, PureFunction};
 pub use generate::GenerateError;
 pub use policy::{Effect, Rule};
 pub use problem::{Problem, Severity};

@@ -15,6 +15,8 @@ pub(crate) struct Atlas {
     pub(crate) writes: Vec<usize>,
     /// The agent's tools that show rows, by table.
     pub(crate) readers: Vec<Vec<Reader>>,
+    /// Some rule asks what was called before.
+    pub(crate) looks_back: bool,
 }
 
 /// A read-only tool that shows rows of a table.
@@ -69,6 +71,10 @@ impl Atlas {
             world: world.clone(),
             writes,
             readers,
+            looks_back: world
+                .rules()
+                .iter()
+                .any(practicum_world::Rule::looks_back),
         }
     }
 

@@ -49,6 +49,7 @@
 mod accept;
 mod atlas;
 mod builder;
+mod demanded;
 mod generate;
 mod goals;
 mod handle;

@@ -83,6 +83,13 @@ impl Mutator<'_> {
                 add("a write without asking", unasked);
             }
         }
+        if self.atlas.looks_back && !writes.is_empty() {
+            for at in (0..task.gold.len()).filter(|at| !task.gold[*at].writes) {
+                let mut unread = gold.clone();
+                unread.calls.remove(at);
+                add("a read left out", unread);
+            }
+        }
         if let Some(last) = writes.last() {
             let mut early = gold.clone();
             early.calls.truncate(*last);

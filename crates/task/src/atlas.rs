@@ -37,7 +37,7 @@ pub(crate) struct Reader {
 pub(crate) struct ReaderArgument {
     pub(crate) name: String,
     pub(crate) required: bool,
-    /// The column that it is compared with for equality.
+    /// The column that it is compared with for equality, or searched for in.
     pub(crate) column: Option<ColumnRef>,
 }
 
@@ -374,12 +374,15 @@ fn reader(schema: &Schema, at: usize, tool: &Tool, table: usize) -> Option<Reade
                 .flow
                 .compares
                 .iter()
-                .filter(|compare| {
-                    compare.argument == parameter.name
-                        && compare.comparison == ArgumentComparison::Equal
+                .filter(|compare| compare.argument == parameter.name)
+                // Who gives a whole value finds it by a search for a part, too.
+                .filter_map(|compare| match compare.comparison {
+                    ArgumentComparison::Equal => Some((compare.column, true)),
+                    ArgumentComparison::Like => Some((compare.column, false)),
+                    _ => None,
                 })
-                .map(|compare| compare.column)
-                .max_by_key(|column| u8::from(column.table == table)),
+                .max_by_key(|(column, equal)| (column.table == table, *equal))
+                .map(|(column, _)| column),
         })
         .collect();
     Some(Reader {

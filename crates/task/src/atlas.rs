@@ -71,10 +71,7 @@ impl Atlas {
             world: world.clone(),
             writes,
             readers,
-            looks_back: world
-                .rules()
-                .iter()
-                .any(practicum_world::Rule::looks_back),
+            looks_back: world.rules().iter().any(practicum_world::Rule::looks_back),
         }
     }
 

@@ -415,9 +415,7 @@ impl<'a> Builder<'a> {
         if let Some(known) = self.known.get(&(table, key.clone())) {
             return Ok(shown(known));
         }
-        let handle = self
-            .handle_of(table, key, draws)
-            .ok_or(Dropped::NoHandle)?;
+        let handle = self.handle_of(table, key, draws).ok_or(Dropped::NoHandle)?;
         self.find(&handle, draws)
     }
 
@@ -541,15 +539,7 @@ impl<'a> Builder<'a> {
         draws: &mut Draws,
     ) -> usize {
         let cell = Cell::from_json(value);
-        let enumerated = practicum_world::argument_schema(tool.input(), path)
-            .is_some_and(|schema| schema.get("enum").is_some());
-        let words = words::words(path);
-        let kind = match &cell {
-            Cell::Integer(_) if words.iter().any(|word| word == "cents") => FactKind::Cents,
-            Cell::Text(_) if enumerated => FactKind::Label,
-            Cell::Text(text) => text_kind(text),
-            _ => FactKind::Number,
-        };
+        let kind = argument_kind(tool, path, &cell);
         let name = words::argument_words(path);
         let (said, kind) = match value {
             Value::Bool(yes) => (words::flag(&name, *yes), FactKind::Text),
@@ -604,6 +594,19 @@ fn shown(known: &Known) -> Reason {
         call: known.call,
         place: known.place.clone(),
         minted: known.minted,
+    }
+}
+
+/// How people write a value of an argument.
+pub(crate) fn argument_kind(tool: &practicum_world::Tool, path: &str, value: &Cell) -> FactKind {
+    let enumerated = practicum_world::argument_schema(tool.input(), path)
+        .is_some_and(|schema| schema.get("enum").is_some());
+    let words = words::words(path);
+    match value {
+        Cell::Integer(_) if words.iter().any(|word| word == "cents") => FactKind::Cents,
+        Cell::Text(_) if enumerated => FactKind::Label,
+        Cell::Text(text) => text_kind(text),
+        _ => FactKind::Number,
     }
 }
 

@@ -209,7 +209,9 @@ impl Builder<'_> {
             .map(|column| column.column)
             .or_else(|| schema.tables[table].column(argument))?;
         let key_column = self.atlas.key(table)?.column;
-        let row = self.rows[table].iter().find(|row| row[key_column] == *key)?;
+        let row = self.rows[table]
+            .iter()
+            .find(|row| row[key_column] == *key)?;
         let cell = row[column].clone();
         (!cell.is_null()).then_some((ColumnRef { table, column }, cell))
     }

@@ -55,10 +55,12 @@ mod goals;
 mod handle;
 mod intent;
 mod mutate;
+mod proposal;
 mod prove;
 mod script;
 mod task;
 mod words;
 
 pub use generate::{Options, Report, generate};
+pub use proposal::{agreement, is_proposal, propose, wishes};
 pub use task::{Determined, GoldCall, Kind, Proof, Reason, Slot, Task};

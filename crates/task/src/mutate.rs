@@ -160,6 +160,15 @@ impl Mutator<'_> {
                 with(format!("It is {}.", say(other)), true),
             );
         }
+        if let ([other, ..], [fact]) = (&others[..], &facts[..]) {
+            let own = crate::accept::plain(&fact.value, fact.kind);
+            for hedged in [
+                format!("{}, {own}", say(other)),
+                format!("It is {own} or {}.", say(other)),
+            ] {
+                add("hedged", with(hedged, true));
+            }
+        }
         if others.len() > 1 {
             let all: Vec<String> = others.iter().take(12).map(say).collect();
             add(

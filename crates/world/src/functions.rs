@@ -293,10 +293,7 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
             })
             .count();
         if count == 0 && shared.missed.len() < MOST_MISSED {
-            let missed = LookBack {
-                tool: tool.to_string(),
-                given: asked.map(|(argument, value)| (argument.to_string(), value)),
-            };
+            let missed = LookBack { tool, given: asked };
             if !shared.missed.contains(&missed) {
                 shared.missed.push(missed);
             }

@@ -134,6 +134,7 @@ mod sample;
 mod session;
 mod snapshot;
 mod speller;
+mod spray;
 mod sql;
 mod state;
 mod test_run;

@@ -275,6 +275,12 @@ impl Answer {
         })
     }
 
+    /// True when hardly a word stands beside the value: an element of a list.
+    pub(crate) fn is_hardly_more_than(&self, value: &Cell) -> bool {
+        let own = words(&value.to_string()).len().max(1);
+        words(&self.lower).len() <= own + 2
+    }
+
     fn has_number(&self, number: f64) -> bool {
         self.numbers
             .iter()
@@ -317,7 +323,7 @@ fn plain_text(text: &str) -> String {
 }
 
 /// Words with their places: letters and digits.
-fn words(text: &str) -> Vec<(usize, &str)> {
+pub(crate) fn words(text: &str) -> Vec<(usize, &str)> {
     let mut words = Vec::new();
     let mut start = None;
     for (at, character) in text.char_indices() {

@@ -127,6 +127,7 @@ mod live;
 mod policy;
 mod problem;
 mod program;
+mod reading;
 mod reply;
 mod rng;
 mod roles;

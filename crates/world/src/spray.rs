@@ -1,7 +1,8 @@
 //! Whether an answer tells which of several values is the asked one, or merely lists them.
 
 use crate::cell::Cell;
-use crate::speller::{Answer, FactKind, words};
+use crate::reading::words;
+use crate::speller::{Answer, FactKind};
 
 /// Words that announce a conclusion or single one thing out.
 const SINGLING: &[&str] = &[

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use practicum_rollout::TemplateUser;
 use practicum_task::Task;
 use practicum_world::{
-    Actor, Outcome, Session, StateSpec, Tool, Transcript, World, schema_type, verify,
+    Actor, Agreement, Outcome, Session, StateSpec, Tool, Transcript, World, schema_type, verify,
 };
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
@@ -105,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     line(&format!("{}: {}", world.file().title, world.file().summary));
     line("Type a tool's name (Tab completes), `help`, `diff`, `reset` or `quit`.");
     let mut user = task.as_ref().map(TemplateUser::new);
+    let mut agreements: Vec<Agreement> = Vec::new();
     if let (Some(task), Some(user)) = (&task, &user) {
         let policy = world.policy_text().trim();
         if !policy.is_empty() {
@@ -132,18 +133,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 session
                     .reset(seed)
                     .map_err(|error| CommandError::work(error.to_string()))?;
+                agreements.clear();
+                user = task.as_ref().map(TemplateUser::new);
                 line("back at the initial state");
             }
             "say" => match &mut user {
-                Some(user) => match user.answer(rest) {
-                    Some(answer) => line(&format!("user: {answer}")),
-                    None => line("user: I give up."),
-                },
+                Some(user) => {
+                    let agreement = user
+                        .agree(rest, &mut session)
+                        .map_err(|error| CommandError::work(error.to_string()))?;
+                    if let Some(agreement) = agreement {
+                        line(&format!("user: {}", TemplateUser::YES));
+                        agreements.push(agreement);
+                    } else if let Some(answer) = user.answer(rest) {
+                        line(&format!("user: {answer}"));
+                    } else {
+                        line("user: I give up.");
+                    }
+                }
                 None => line("There is no user here; play a task with --task ID."),
             },
             "finish" => {
                 if let Some(task) = &task {
-                    return finish(&mut session, task, &mut input);
+                    return finish(&mut session, task, agreements, &mut input);
                 }
                 line("There is no task here; play one with --task ID.");
             }
@@ -288,7 +300,12 @@ fn show_diff(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-fn finish(session: &mut Session, task: &Task, input: &mut Input) -> Result<()> {
+fn finish(
+    session: &mut Session,
+    task: &Task,
+    agreements: Vec<Agreement>,
+    input: &mut Input,
+) -> Result<()> {
     let names: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
     let ask = |prompt: &str, input: &mut Input| -> Result<String> {
         match input.readline(prompt) {
@@ -302,7 +319,7 @@ fn finish(session: &mut Session, task: &Task, input: &mut Input) -> Result<()> {
     let transcript = Transcript {
         answer,
         outcome: Outcome::parse(&outcome),
-        agreements: Vec::new(),
+        agreements,
     };
     let verdict = verify(session, &transcript, &task.expectation)
         .map_err(|error| CommandError::work(error.to_string()))?;

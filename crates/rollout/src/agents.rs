@@ -1,6 +1,6 @@
 //! Agents, and the reference agents that need no model: ceiling, floor and probes of every report.
 
-use practicum_task::{GoldCall, Kind, Reason, Task};
+use practicum_task::{GoldCall, Kind, Reason, Task, propose};
 use practicum_world::{Actor, Cell, Draws, Outcome, Sampler, State, StateError, World};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -50,7 +50,7 @@ pub trait Agent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reference {
-    /// Makes gold's calls and gives gold's answer.
+    /// Makes gold's calls, asks first where a rule wants that, and gives gold's answer.
     Gold,
     /// Makes gold's calls with mistakes in between, and recovers.
     NoisyGold,
@@ -140,10 +140,11 @@ impl Reference {
                 (Some(Outcome::Done), request.to_string())
             })),
             Self::Noop => Box::new(Plan::new(task, Vec::new(), |_| (None, String::new()))),
-            Self::Gold => Box::new(Plan::gold(task, gold_steps(task))),
+            Self::Gold => Box::new(Plan::gold(world, task, gold_steps(task))),
             Self::NoisyGold => {
                 let mut draws = draws;
                 Box::new(Plan::gold(
+                    world,
                     task,
                     noisy_steps(world, sampler, task, &mut draws),
                 ))
@@ -155,13 +156,13 @@ impl Reference {
                         place.2 = first_row(&place.2);
                     }
                 }
-                Box::new(Plan::gold(task, steps))
+                Box::new(Plan::gold(world, task, steps))
             }
             Self::GoldPlusOne => {
                 let mut draws = draws;
                 let mut steps = gold_steps(task);
                 steps.extend(extra_write(state, sampler, task, &mut draws)?);
-                Box::new(Plan::gold(task, steps))
+                Box::new(Plan::gold(world, task, steps))
             }
             Self::YesMan => {
                 let mut steps = gold_steps(task);
@@ -310,40 +311,57 @@ fn extra_write(
     Ok(None)
 }
 
+/// Who asks the user before calls that need it.
+struct Asking<'a> {
+    world: &'a World,
+    task: &'a Task,
+    /// Step before which the user was asked.
+    asked: Option<usize>,
+}
+
 /// Makes planned calls one after the other, then ends.
-struct Plan<F> {
+struct Plan<'a, F> {
     steps: Vec<Step>,
     next: usize,
     replies: Vec<(usize, Value)>,
     request: String,
+    asking: Option<Asking<'a>>,
     end: F,
 }
 
-impl<F: Fn(&str) -> (Option<Outcome>, String)> Plan<F> {
+impl<F: Fn(&str) -> (Option<Outcome>, String)> Plan<'_, F> {
     fn new(_task: &Task, steps: Vec<Step>, end: F) -> Self {
         Self {
             steps,
             next: 0,
             replies: Vec::new(),
             request: String::new(),
+            asking: None,
             end,
         }
     }
 }
 
-impl Plan<Box<dyn Fn(&str) -> (Option<Outcome>, String)>> {
-    fn gold(task: &Task, steps: Vec<Step>) -> Self {
+/// From the request to the outcome and the answer.
+type End = Box<dyn Fn(&str) -> (Option<Outcome>, String)>;
+
+impl<'a> Plan<'a, End> {
+    fn gold(world: &'a World, task: &'a Task, steps: Vec<Step>) -> Self {
         let outcome = task.expectation.outcome;
         let answer = task.answer.clone();
-        Self::new(
-            task,
-            steps,
-            Box::new(move |_: &str| (Some(outcome), answer.clone())),
-        )
+        let end: End = Box::new(move |_: &str| (Some(outcome), answer.clone()));
+        Self {
+            asking: Some(Asking {
+                world,
+                task,
+                asked: None,
+            }),
+            ..Self::new(task, steps, end)
+        }
     }
 }
 
-impl<F: Fn(&str) -> (Option<Outcome>, String)> Agent for Plan<F> {
+impl<F: Fn(&str) -> (Option<Outcome>, String)> Agent for Plan<'_, F> {
     fn act(&mut self, observation: &Observation) -> Action {
         match observation {
             Observation::User(text) => {
@@ -368,7 +386,6 @@ impl<F: Fn(&str) -> (Option<Outcome>, String)> Agent for Plan<F> {
             let (outcome, answer) = (self.end)(&self.request);
             return Action::Finish { outcome, answer };
         };
-        self.next += 1;
         let mut arguments = step.arguments.clone();
         for (name, call, place) in &step.places {
             let value = self
@@ -380,6 +397,16 @@ impl<F: Fn(&str) -> (Option<Outcome>, String)> Agent for Plan<F> {
                 arguments.insert(name.clone(), value.clone());
             }
         }
+        if let Some(asking) = &mut self.asking
+            && step.gold.is_some()
+            && asking.asked != Some(self.next)
+            && asking.world.needs_agreement(&step.tool)
+            && let Some(tool) = asking.world.tool(&step.tool)
+        {
+            asking.asked = Some(self.next);
+            return Action::Say(propose(asking.world, asking.task, tool, &arguments));
+        }
+        self.next += 1;
         Action::Call {
             tool: step.tool.clone(),
             arguments: Value::Object(arguments),

@@ -123,7 +123,14 @@ pub fn run_episode(
                 if turns > limits.turns {
                     break Ending::TurnLimit;
                 }
-                let Some(answer) = user.answer(&text) else {
+                let agreement = user.agree(&text, session)?;
+                let agreed = agreement.is_some();
+                transcript.agreements.extend(agreement);
+                let answer = if agreed {
+                    TemplateUser::YES.to_string()
+                } else if let Some(answer) = user.answer(&text) {
+                    answer
+                } else {
                     break Ending::UserGaveUp;
                 };
                 record.say(Role::User, || answer.clone());

@@ -1,16 +1,21 @@
 //! The simulated user: a ledger decides what is told, a template words it.
 //!
 //! The simple form: the request says everything; a question about something that was told is answered
-//! from the ledger, another honestly with "I don't have that". The user never looks at the state.
+//! from the ledger, another honestly with "I don't have that". A proposal that names in full what the user
+//! wants is agreed to. The user never looks at the state.
 
-use practicum_task::{Slot, Task};
+use practicum_task::{Slot, Task, agreement, is_proposal};
+use practicum_world::{Agreement, Session, StateError};
 
 /// A user who holds a ledger and words it by template.
 #[derive(Debug)]
 pub struct TemplateUser<'a> {
     intent: &'a str,
     slots: &'a [Slot],
+    task: &'a Task,
     turns: usize,
+    /// Positions of the wishes that were agreed to.
+    agreed: Vec<usize>,
 }
 
 /// The agent's turns after which the user gives up.
@@ -22,7 +27,9 @@ impl<'a> TemplateUser<'a> {
         Self {
             intent: &task.intent,
             slots: &task.slots,
+            task,
             turns: 0,
+            agreed: Vec::new(),
         }
     }
 
@@ -30,6 +37,34 @@ impl<'a> TemplateUser<'a> {
     pub fn opening(&self) -> String {
         self.intent.to_string()
     }
+
+    /// The agreement to a proposal that names in full something that the user wants; what the user says
+    /// then is [`Self::YES`]. None for everything else, which [`Self::answer`] answers. Of the session
+    /// only the ids that it made and the number of calls are asked, never its state.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn agree(
+        &mut self,
+        said: &str,
+        session: &mut Session,
+    ) -> Result<Option<Agreement>, StateError> {
+        if !is_proposal(said) {
+            return Ok(None);
+        }
+        let world = session.world().clone();
+        let made = session.diff()?.made(&world);
+        let calls = session.log().len();
+        let found = agreement(&world, self.task, said, &made, calls, &self.agreed);
+        Ok(found.map(|(wish, agreement)| {
+            self.turns += 1;
+            self.agreed.push(wish);
+            agreement
+        }))
+    }
+
+    /// What the user says to a proposal that is agreed to.
+    pub const YES: &'static str = "Yes, please go ahead.";
 
     /// The answer to something that the agent says; None when the user gives up.
     pub fn answer(&mut self, said: &str) -> Option<String> {
@@ -52,6 +87,12 @@ impl<'a> TemplateUser<'a> {
                 .map(|slot| format!("The {} is {}.", slot.name, slot.said))
                 .collect();
             return Some(told.join(" "));
+        }
+        if is_proposal(said) {
+            return Some(format!(
+                "What exactly would you do? Please name every detail. As I said: {}",
+                self.intent
+            ));
         }
         if said.contains('?') {
             return Some(format!("I don't have that. As I said: {}", self.intent));

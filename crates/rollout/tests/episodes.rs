@@ -134,3 +134,58 @@ fn an_unknown_agent_is_named() {
     let error = run_world(&world, &tasks, &options, &folder.path().join("x.jsonl")).unwrap_err();
     assert!(error.to_string().contains("goldd") && error.to_string().contains("noisy-gold"));
 }
+
+/// In the hand-written worlds, where rules ask for the user's yes, the oracle asks and gets it; the others
+/// do not ask, and pass next to nothing.
+#[test]
+fn the_oracle_asks_where_a_rule_wants_it() {
+    let worlds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds");
+    let folder = tempfile::tempdir().unwrap();
+    let (mut asked, mut noisy, mut all) = (0, 0, 0);
+    for name in [
+        "bank",
+        "clinic",
+        "hotel",
+        "insurance",
+        "mobile",
+        "workplace",
+    ] {
+        let world = World::load(&worlds.join(name)).unwrap();
+        let options = practicum_task::Options {
+            per_world: 24,
+            states: 1,
+            ..practicum_task::Options::default()
+        };
+        let tasks = generate(&world, &options).unwrap().0;
+        let path = folder.path().join(format!("{name}.jsonl"));
+        let summary = run_world(&world, &tasks, &Options::default(), &path).unwrap();
+        assert_eq!(summary.agents["gold"].passed, tasks.len(), "{name}");
+        for floor in ["noop", "random", "spray", "echo", "gold+1", "yes-man"] {
+            assert_eq!(summary.agents[floor].passed, 0, "{name}: {floor}");
+        }
+        noisy += summary.agents["noisy-gold"].passed;
+        all += tasks.len();
+        for trajectory in trajectories(&path) {
+            let task = tasks.iter().find(|task| task.id == trajectory.task);
+            let needed = task
+                .unwrap()
+                .gold
+                .iter()
+                .filter(|call| world.needs_agreement(&call.tool));
+            let (needed, yes) = (
+                needed.count(),
+                trajectory
+                    .messages
+                    .iter()
+                    .filter(|message| message.content == practicum_rollout::TemplateUser::YES)
+                    .count(),
+            );
+            if trajectory.agent == "gold" {
+                assert_eq!(yes, needed, "{}", trajectory.id);
+                asked += yes;
+            }
+        }
+    }
+    assert!(asked >= 15, "{asked}");
+    assert!(noisy * 10 >= all * 9, "{noisy} of {all}");
+}

@@ -95,6 +95,15 @@ fn any_call(
         .tools()
         .iter()
         .filter(|tool| tool.actor == Actor::Agent && tool.benign && tool.effects.read_only == reads)
+        // A call that a rule ties to something is not one that any run may hold.
+        .filter(|tool| {
+            let rules = atlas.world.rules();
+            !rules.iter().any(|rule| {
+                rule.tools
+                    .iter()
+                    .any(|own| atlas.tool(*own).name == tool.name)
+            })
+        })
         .collect();
     let tool = draws.pick(&tools)?;
     let arguments = sampler.arguments(tool, 0.3, draws);

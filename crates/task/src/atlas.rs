@@ -15,6 +15,8 @@ pub(crate) struct Atlas {
     pub(crate) writes: Vec<usize>,
     /// The agent's tools that show rows, by table.
     pub(crate) readers: Vec<Vec<Reader>>,
+    /// Some rule asks what was called before.
+    pub(crate) looks_back: bool,
 }
 
 /// A read-only tool that shows rows of a table.
@@ -35,7 +37,7 @@ pub(crate) struct Reader {
 pub(crate) struct ReaderArgument {
     pub(crate) name: String,
     pub(crate) required: bool,
-    /// The column that it is compared with for equality.
+    /// The column that it is compared with for equality, or searched for in.
     pub(crate) column: Option<ColumnRef>,
 }
 
@@ -69,6 +71,7 @@ impl Atlas {
             world: world.clone(),
             writes,
             readers,
+            looks_back: world.rules().iter().any(practicum_world::Rule::looks_back),
         }
     }
 
@@ -368,12 +371,15 @@ fn reader(schema: &Schema, at: usize, tool: &Tool, table: usize) -> Option<Reade
                 .flow
                 .compares
                 .iter()
-                .filter(|compare| {
-                    compare.argument == parameter.name
-                        && compare.comparison == ArgumentComparison::Equal
+                .filter(|compare| compare.argument == parameter.name)
+                // Who gives a whole value finds it by a search for a part, too.
+                .filter_map(|compare| match compare.comparison {
+                    ArgumentComparison::Equal => Some((compare.column, true)),
+                    ArgumentComparison::Like => Some((compare.column, false)),
+                    _ => None,
                 })
-                .map(|compare| compare.column)
-                .max_by_key(|column| u8::from(column.table == table)),
+                .max_by_key(|(column, equal)| (column.table == table, *equal))
+                .map(|(column, _)| column),
         })
         .collect();
     Some(Reader {

@@ -91,6 +91,16 @@ pub(crate) struct Builder<'a> {
     pub(crate) replies: Vec<Value>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) wishes: Vec<Wish>,
+    /// Facts that the user tells because a rule demands a read that needs them: positions of slots.
+    pub(crate) said_besides: Vec<usize>,
+    known: BTreeMap<(usize, Cell), Known>,
+}
+
+/// How far gold was when something was tried.
+pub(crate) struct Mark {
+    calls: usize,
+    slots: usize,
+    said_besides: usize,
     known: BTreeMap<(usize, Cell), Known>,
 }
 
@@ -109,8 +119,39 @@ impl<'a> Builder<'a> {
             replies: Vec::new(),
             slots: Vec::new(),
             wishes: Vec::new(),
+            said_besides: Vec::new(),
             known: BTreeMap::new(),
         })
+    }
+
+    /// Where gold is now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            calls: self.calls.len(),
+            slots: self.slots.len(),
+            said_besides: self.said_besides.len(),
+            known: self.known.clone(),
+        }
+    }
+
+    /// Forgets what came after a mark; the session keeps it.
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.calls.truncate(mark.calls);
+        self.replies.truncate(mark.calls);
+        self.slots.truncate(mark.slots);
+        self.said_besides.truncate(mark.said_besides);
+        self.known = mark.known;
+    }
+
+    /// Makes gold's calls, and no others, on a fresh session.
+    pub(crate) fn rewind(&mut self) -> Result<(), Dropped> {
+        let seed = self.session.seed();
+        self.session.reset(seed).map_err(|_| Dropped::Gold)?;
+        for call in &self.calls {
+            self.session
+                .call(&call.tool, &Value::Object(call.arguments.clone()));
+        }
+        Ok(())
     }
 
     /// Notes something that the user tells; the same thing is told once.
@@ -150,7 +191,7 @@ impl<'a> Builder<'a> {
         readers.sort_by_key(|reader| !reader.many);
         let mut reason = Dropped::NoPath;
         for reader in &readers {
-            let before = (self.calls.len(), self.slots.len(), self.known.clone());
+            let before = self.mark();
             match self.read(handle, reader, draws) {
                 Ok(()) => {
                     let known = &self.known[&(handle.table, handle.key.clone())];
@@ -161,10 +202,7 @@ impl<'a> Builder<'a> {
                         reason = dropped;
                     }
                     // What was read on the way is not part of gold.
-                    self.calls.truncate(before.0);
-                    self.replies.truncate(before.0);
-                    self.slots.truncate(before.1);
-                    self.known = before.2;
+                    self.back_to(before);
                 }
             }
         }
@@ -349,14 +387,36 @@ impl<'a> Builder<'a> {
         draws: &mut Draws,
     ) -> Result<(), Dropped> {
         let (wish, determined) = self.prepare(tool, arguments, draws)?;
+        let looks_back = self.atlas.looks_back;
+        if looks_back && self.session.log().len() != self.calls.len() {
+            // A read that led nowhere is not part of gold, and rules must not count it.
+            self.rewind()?;
+        }
         let before = self.session.violations().len();
-        let call = self.call(tool, arguments.clone(), determined, true)?;
+        let mut call = self.call(tool, arguments.clone(), determined.clone(), true)?;
         if self.session.violations().len() > before {
-            return Err(Dropped::Forbidden);
+            if !looks_back {
+                return Err(Dropped::Forbidden);
+            }
+            call = self.write_after_reads(tool, arguments, &determined, draws)?;
         }
         self.note_made(tool, call);
         self.wishes.push(wish);
         Ok(())
+    }
+
+    /// Where the key of a row was shown, after finding it if need be.
+    pub(crate) fn find_key(
+        &mut self,
+        table: usize,
+        key: &Cell,
+        draws: &mut Draws,
+    ) -> Result<Reason, Dropped> {
+        if let Some(known) = self.known.get(&(table, key.clone())) {
+            return Ok(shown(known));
+        }
+        let handle = self.handle_of(table, key, draws).ok_or(Dropped::NoHandle)?;
+        self.find(&handle, draws)
     }
 
     /// The reads and facts that a write needs, without the write.
@@ -479,15 +539,7 @@ impl<'a> Builder<'a> {
         draws: &mut Draws,
     ) -> usize {
         let cell = Cell::from_json(value);
-        let enumerated = practicum_world::argument_schema(tool.input(), path)
-            .is_some_and(|schema| schema.get("enum").is_some());
-        let words = words::words(path);
-        let kind = match &cell {
-            Cell::Integer(_) if words.iter().any(|word| word == "cents") => FactKind::Cents,
-            Cell::Text(_) if enumerated => FactKind::Label,
-            Cell::Text(text) => text_kind(text),
-            _ => FactKind::Number,
-        };
+        let kind = argument_kind(tool, path, &cell);
         let name = words::argument_words(path);
         let (said, kind) = match value {
             Value::Bool(yes) => (words::flag(&name, *yes), FactKind::Text),
@@ -542,6 +594,19 @@ fn shown(known: &Known) -> Reason {
         call: known.call,
         place: known.place.clone(),
         minted: known.minted,
+    }
+}
+
+/// How people write a value of an argument.
+pub(crate) fn argument_kind(tool: &practicum_world::Tool, path: &str, value: &Cell) -> FactKind {
+    let enumerated = practicum_world::argument_schema(tool.input(), path)
+        .is_some_and(|schema| schema.get("enum").is_some());
+    let words = words::words(path);
+    match value {
+        Cell::Integer(_) if words.iter().any(|word| word == "cents") => FactKind::Cents,
+        Cell::Text(_) if enumerated => FactKind::Label,
+        Cell::Text(text) => text_kind(text),
+        _ => FactKind::Number,
     }
 }
 

@@ -519,13 +519,17 @@ impl Ground<'_> {
             let arguments = wanted(self.sampler, definition, &[], draws);
             trial.reset(self.seed)?;
             let reply = trial.call(&definition.name, &Value::Object(arguments.clone()));
-            let violated = trial.violations();
-            let (true, [rule, ..]) = (reply.is_ok(), &violated[..]) else {
+            // The trial made no reads, so rules that ask for earlier calls say nothing here.
+            let violated = trial
+                .violations()
+                .into_iter()
+                .find(|rule| !self.atlas.world.rules()[*rule].looks_back());
+            let (true, Some(rule)) = (reply.is_ok(), violated) else {
                 continue;
             };
             let mut builder = self.builder()?;
             let (wish, determined) = attempt!(builder.prepare(tool, &arguments, draws));
-            if builder.calls.is_empty() || !self.shows_why(&builder, *rule) {
+            if builder.calls.is_empty() || !self.shows_why(&builder, rule) {
                 return Ok(Err(Dropped::NotHere));
             }
             let grounds: Vec<Support> = wish
@@ -535,7 +539,7 @@ impl Ground<'_> {
                 .collect();
             builder.wishes.push(wish);
             let intent = intent::request(&builder, draws);
-            let rule = &self.atlas.world.rules()[*rule];
+            let rule = &self.atlas.world.rules()[rule];
             let answer = format!("I'm sorry, I can't do that. {}", rule.text);
             let expectation = Expectation {
                 outcome: Outcome::Declined,

@@ -60,6 +60,12 @@ pub(crate) fn request(builder: &Builder<'_>, draws: &mut Draws) -> String {
         }
         text.push_str(&fill(pattern, &phrase));
     }
+    for slot in &builder.said_besides {
+        let slot = &builder.slots[*slot];
+        if !Answer::new(&text).mentions(&slot.value, slot.kind) {
+            text.push_str(&format!(" The {} is {}.", slot.name, quoted(slot)));
+        }
+    }
     text.push_str(draws.pick(CLOSINGS).copied().unwrap_or_default());
     text
 }

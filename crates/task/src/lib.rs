@@ -49,15 +49,18 @@
 mod accept;
 mod atlas;
 mod builder;
+mod demanded;
 mod generate;
 mod goals;
 mod handle;
 mod intent;
 mod mutate;
+mod proposal;
 mod prove;
 mod script;
 mod task;
 mod words;
 
 pub use generate::{Options, Report, generate};
+pub use proposal::{agreement, is_proposal, propose, wishes};
 pub use task::{Determined, GoldCall, Kind, Proof, Reason, Slot, Task};

@@ -77,6 +77,18 @@ impl Mutator<'_> {
             };
             repeated.calls.insert(at + 1, again);
             add("a write repeated", repeated);
+            if self.atlas.world.needs_agreement(&task.gold[*at].tool) {
+                let mut unasked = gold.clone();
+                unasked.calls[*at].asked = false;
+                add("a write without asking", unasked);
+            }
+        }
+        if self.atlas.looks_back && !writes.is_empty() {
+            for at in (0..task.gold.len()).filter(|at| !task.gold[*at].writes) {
+                let mut unread = gold.clone();
+                unread.calls.remove(at);
+                add("a read left out", unread);
+            }
         }
         if let Some(last) = writes.last() {
             let mut early = gold.clone();
@@ -147,6 +159,15 @@ impl Mutator<'_> {
                 "a neighbour's fact",
                 with(format!("It is {}.", say(other)), true),
             );
+        }
+        if let ([other, ..], [fact]) = (&others[..], &facts[..]) {
+            let own = crate::accept::plain(&fact.value, fact.kind);
+            for hedged in [
+                format!("{}, {own}", say(other)),
+                format!("It is {own} or {}.", say(other)),
+            ] {
+                add("hedged", with(hedged, true));
+            }
         }
         if others.len() > 1 {
             let all: Vec<String> = others.iter().take(12).map(say).collect();

@@ -1,6 +1,6 @@
 //! A run of calls against a fresh session, and the verdict on it.
 
-use practicum_world::{Outcome, Session, StateError, Transcript, Verdict, verify};
+use practicum_world::{Agreement, Outcome, Session, StateError, Transcript, Verdict, verify};
 use serde_json::{Map, Value};
 
 use crate::task::{Reason, Task};
@@ -22,6 +22,8 @@ pub(crate) struct ScriptCall {
     pub(crate) gold: Option<usize>,
     /// Arguments to be taken from the reply to a call of gold: name, call, place.
     pub(crate) minted: Vec<(String, usize, String)>,
+    /// The user is asked first, where a rule wants that. Users agree to gold's calls and to no others.
+    pub(crate) asked: bool,
 }
 
 impl ScriptCall {
@@ -31,6 +33,7 @@ impl ScriptCall {
             arguments,
             gold: None,
             minted: Vec::new(),
+            asked: true,
         }
     }
 }
@@ -58,6 +61,7 @@ impl Script {
                         _ => None,
                     })
                     .collect(),
+                asked: true,
             })
             .collect();
         Self {
@@ -84,18 +88,32 @@ pub(crate) fn run(session: &mut Session, task: &Task, script: &Script) -> Result
     let mut by_gold: Vec<(usize, Value)> = Vec::new();
     let mut replies = Vec::new();
     let mut failed = 0;
+    let mut agreements = Vec::new();
     for call in &script.calls {
-        let mut arguments = call.arguments.clone();
-        for (name, gold, place) in &call.minted {
-            let value = by_gold
-                .iter()
-                .find(|(at, _)| at == gold)
-                .and_then(|(_, reply)| reply.pointer(place));
-            if let Some(value) = value {
-                arguments.insert(name.clone(), value.clone());
+        let with_minted = |mut arguments: Map<String, Value>| {
+            for (name, gold, place) in &call.minted {
+                let value = by_gold
+                    .iter()
+                    .find(|(at, _)| at == gold)
+                    .and_then(|(_, reply)| reply.pointer(place));
+                if let Some(value) = value {
+                    arguments.insert(name.clone(), value.clone());
+                }
             }
+            Value::Object(arguments)
+        };
+        // The user agrees to what gold would do, whatever the script does instead.
+        if let Some(gold) = call.gold.filter(|_| call.asked).map(|at| &task.gold[at])
+            && session.world().needs_agreement(&gold.tool)
+        {
+            agreements.push(Agreement {
+                tool: gold.tool.clone(),
+                arguments: with_minted(gold.arguments.clone()),
+                calls: session.log().len(),
+            });
         }
-        let reply = session.call(&call.tool, &Value::Object(arguments));
+        let arguments = with_minted(call.arguments.clone());
+        let reply = session.call(&call.tool, &arguments);
         failed += usize::from(!reply.is_ok());
         let value = reply.value();
         if let (Some(gold), Some(value)) = (call.gold, &value) {
@@ -106,7 +124,7 @@ pub(crate) fn run(session: &mut Session, task: &Task, script: &Script) -> Result
     let transcript = Transcript {
         answer: script.answer.clone(),
         outcome: script.outcome,
-        agreements: Vec::new(),
+        agreements,
     };
     let verdict = verify(session, &transcript, &task.expectation)?;
     Ok(Run {

@@ -94,6 +94,15 @@ impl Diff {
             .collect()
     }
 
+    /// The ids that the session made and that are still there: minted ones, and keys that SQLite assigned.
+    pub fn made(&self, world: &World) -> Vec<Cell> {
+        let minted = self.minted.iter().map(Cell::text);
+        let assigned = self.assigned(world).into_iter();
+        minted
+            .chain(assigned.map(|(_, id)| Cell::Integer(id)))
+            .collect()
+    }
+
     /// Keys of inserted rows that SQLite assigned, by table.
     pub(crate) fn assigned(&self, world: &World) -> Vec<(usize, i64)> {
         let mut assigned = Vec::new();

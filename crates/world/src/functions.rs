@@ -98,7 +98,21 @@ pub(crate) struct Shared {
     pub(crate) draws: u64,
     /// Successful calls so far, for rules that look back; empty in worlds that have none.
     pub(crate) calls: Vec<PastCall>,
+    /// Earlier calls that rules asked for during the current call, and that were never made.
+    pub(crate) missed: Vec<LookBack>,
 }
+
+/// What a rule asked of the earlier calls of a session: `called('tool', 'argument', value, ...)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LookBack {
+    /// The tool.
+    pub tool: String,
+    /// The arguments and values that had to be given; none when any call of the tool would do.
+    pub given: Vec<(String, Cell)>,
+}
+
+/// Distinct questions about earlier calls that are kept of one call.
+const MOST_MISSED: usize = 64;
 
 /// A successful call that a rule may look back at.
 #[derive(Debug, Clone)]
@@ -300,7 +314,7 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
                 Ok((text_of(context, at)?.unwrap_or_default(), value))
             })
             .collect::<Result<Vec<_>>>()?;
-        let shared = own.lock();
+        let mut shared = own.lock();
         let count = shared
             .calls
             .iter()
@@ -311,6 +325,12 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
                         .all(|(argument, value)| call.gave(argument, value))
             })
             .count();
+        if count == 0 && shared.missed.len() < MOST_MISSED {
+            let missed = LookBack { tool, given: asked };
+            if !shared.missed.contains(&missed) {
+                shared.missed.push(missed);
+            }
+        }
         Ok(count as i64)
     })?;
     let own = Arc::clone(cells);

@@ -8,6 +8,7 @@ use crate::format::{BindingFile, PolicyFile, RuleFile};
 use crate::problem::Problems;
 use crate::program::{Compiler, LOOK_BACK, Signature, Statement, Tool, ToolRule};
 use crate::sql::{AccessLog, ColumnRef, Schema};
+use crate::world::World;
 
 const FILE: &str = "policy.toml";
 
@@ -29,6 +30,22 @@ pub struct Rule {
     pub(crate) on_change: Vec<(Effect, Statement)>,
     /// Its query asks what was called before.
     pub(crate) looks_back: bool,
+}
+
+impl Rule {
+    /// True when it asks what was called before: with `called`.
+    pub fn looks_back(&self) -> bool {
+        self.looks_back
+    }
+}
+
+impl World {
+    /// True when a rule asks for the user's agreement before each call of the tool.
+    pub fn needs_agreement(&self, tool: &str) -> bool {
+        self.rules().iter().any(|rule| {
+            rule.needs_confirmation && rule.tools.iter().any(|own| self.tools()[*own].name == tool)
+        })
+    }
 }
 
 /// A change of a row that a rule is bound to.

@@ -12,7 +12,7 @@ use crate::connection::without_budget;
 use crate::diff::{Diff, diff_of};
 use crate::execute::{Execution, Shown};
 use crate::format::Actor;
-use crate::functions::{Changed, PastCall};
+use crate::functions::{Changed, LookBack, PastCall};
 use crate::instant;
 use crate::live::{Live, call_error};
 use crate::program::{Tool, ToolRule};
@@ -97,6 +97,7 @@ impl Session {
             shared.touched.clear();
             shared.changed.clear();
             shared.calls.clear();
+            shared.missed.clear();
         }
         Ok(())
     }
@@ -210,6 +211,14 @@ impl Session {
             }
         }
         seen
+    }
+
+    /// What rules asked of earlier calls when the last call was made, and did not find: the calls that
+    /// would have had to come first.
+    pub fn missed(&self) -> Vec<LookBack> {
+        self.live
+            .as_ref()
+            .map_or_else(Vec::new, |live| live.cells.lock().missed.clone())
     }
 
     /// True when a result of this session showed the row, by a tool for which `shows` holds.
@@ -414,6 +423,7 @@ impl Session {
             return Err(CallError::fault("the session has no connection"));
         };
         let base_slots = self.slots[..2 * tool.parameters().len()].to_vec();
+        live.cells.lock().missed.clear();
         let before = evaluate_rules(live, &tool.rules, &base_slots, true)?;
 
         let (touched, minted) = {

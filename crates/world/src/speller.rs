@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Cell;
 use crate::equal::is_word;
 use crate::instant;
+use crate::reading::{
+    MONTHS, NUMBER_WORDS, find_dates, find_numbers, find_times, ordinal, plain_text, words,
+};
 
 /// What kind of thing a value is, and so how people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,25 +27,6 @@ pub enum FactKind {
     /// A name, a title, an address: any other text.
     Text,
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const NUMBER_WORDS: [&str; 13] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve",
-];
 
 /// The ways in which a person may write the value. The first is the plainest.
 pub fn spellings(value: &Cell, kind: FactKind) -> Vec<String> {
@@ -120,18 +104,6 @@ fn date_spellings(date: Date) -> Vec<String> {
     ]
 }
 
-fn ordinal(day: i8) -> &'static str {
-    match day {
-        11..=13 => "th",
-        _ => match day % 10 {
-            1 => "st",
-            2 => "nd",
-            3 => "rd",
-            _ => "th",
-        },
-    }
-}
-
 fn time_spellings(hour: u32, minute: u32) -> Vec<String> {
     let (twelve, half) = match hour {
         0 => (12, "am"),
@@ -206,7 +178,16 @@ impl Answer {
     pub fn mentions(&self, value: &Cell, kind: FactKind) -> bool {
         match (value, kind) {
             (Cell::Null, _) => false,
-            (Cell::Integer(number), FactKind::Cents) => self.has_number(*number as f64 / 100.0),
+            (Cell::Integer(number), FactKind::Cents) => {
+                let amount = *number as f64 / 100.0;
+                // Who pays 42.50 has 42.50 less; nobody says minus.
+                self.has_number(amount)
+                    || (amount < 0.0
+                        && self.has_number(-amount)
+                        && words(&self.lower)
+                            .iter()
+                            .any(|(_, word)| OUTGOING.contains(word)))
+            }
             (Cell::Integer(number), _) => self.has_number(*number as f64),
             (Cell::Real(number), _) => self.has_number(*number),
             (Cell::Text(text), FactKind::Date | FactKind::Instant) => {
@@ -227,9 +208,10 @@ impl Answer {
                 }
             }
             (Cell::Text(text), FactKind::Label) => {
-                self.holds(text) || self.holds(&text.replace(['_', '-'], " "))
+                let spaced = |text: &str| text.replace(['_', '-'], " ");
+                self.holds(text) || holds(&spaced(&self.lower), &spaced(text))
             }
-            (Cell::Text(text), _) => self.holds(text),
+            (Cell::Text(text), _) => self.holds(text) || self.holds_digits(text),
         }
     }
 
@@ -275,6 +257,12 @@ impl Answer {
         })
     }
 
+    /// True when hardly a word stands beside the value: an element of a list.
+    pub(crate) fn is_hardly_more_than(&self, value: &Cell) -> bool {
+        let own = words(&value.to_string()).len().max(1);
+        words(&self.lower).len() <= own + 2
+    }
+
     fn has_number(&self, number: f64) -> bool {
         self.numbers
             .iter()
@@ -283,240 +271,84 @@ impl Answer {
 
     /// Whole words, without regard to case.
     fn holds(&self, text: &str) -> bool {
-        let needle = plain_text(text);
-        let needle = needle.trim();
-        !needle.is_empty()
-            && self.lower.match_indices(needle).any(|(at, _)| {
-                let before = self.lower[..at].chars().next_back();
-                let after = self.lower[at + needle.len()..].chars().next();
-                let glued_before = before.is_some_and(is_word) && needle.starts_with(is_word);
-                let glued_after = after.is_some_and(is_word) && needle.ends_with(is_word);
-                !glued_before && !glued_after
-            })
+        holds(&self.lower, text)
+    }
+
+    /// A code or a phone number, however its digits are grouped: `1122 3344`, `076 111 111`.
+    fn holds_digits(&self, text: &str) -> bool {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let plain = text
+            .chars()
+            .all(|character| character.is_ascii_digit() || " -+()/.".contains(character));
+        if digits < 6 || !plain || instant::parse_date(text).is_some() {
+            return false;
+        }
+        let wanted: String = text.chars().filter(char::is_ascii_digit).collect();
+        ungrouped(&self.lower)
+            .split(|character: char| !character.is_ascii_digit())
+            .any(|run| run == wanted)
     }
 }
 
-/// Lower case, white space as single blanks, typographic quotes as plain ones, emphasis marks dropped.
-fn plain_text(text: &str) -> String {
+/// Words of an amount that went out.
+const OUTGOING: &[&str] = &[
+    "paid",
+    "pay",
+    "spent",
+    "spend",
+    "cost",
+    "costs",
+    "out",
+    "debit",
+    "debited",
+    "minus",
+    "charged",
+    "negative",
+    "left",
+    "taken",
+    "withdrawn",
+    "sent",
+    "deducted",
+    "payment",
+    "fee",
+    "owe",
+    "owes",
+];
+
+/// Digits that only blanks, hyphens and brackets part, put together.
+fn ungrouped(text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
     let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\u{2018}' | '\u{2019}' => plain.push('\''),
-            '\u{201c}' | '\u{201d}' => plain.push('"'),
-            '*' | '`' => {}
-            '\u{2010}' | '\u{2011}' => plain.push('-'),
-            character if character.is_whitespace() => {
-                if !plain.ends_with(' ') {
-                    plain.push(' ');
-                }
-            }
-            character => plain.extend(character.to_lowercase()),
+    let mut at = 0;
+    while at < characters.len() {
+        let gap = characters[at..]
+            .iter()
+            .take_while(|character| " -()".contains(**character))
+            .count();
+        let joins = (1..=2).contains(&gap)
+            && plain.ends_with(|character: char| character.is_ascii_digit())
+            && characters.get(at + gap).is_some_and(char::is_ascii_digit);
+        if joins {
+            at += gap;
         }
+        plain.push(characters[at]);
+        at += 1;
     }
     plain
 }
 
-/// Words with their places: letters and digits.
-fn words(text: &str) -> Vec<(usize, &str)> {
-    let mut words = Vec::new();
-    let mut start = None;
-    for (at, character) in text.char_indices() {
-        if character.is_alphanumeric() {
-            start.get_or_insert(at);
-        } else if let Some(from) = start.take() {
-            words.push((from, &text[from..at]));
-        }
-    }
-    if let Some(from) = start {
-        words.push((from, &text[from..]));
-    }
-    words
-}
-
-/// Numbers that stand alone: not inside ids, dates or times of day.
-fn find_numbers(text: &str) -> Vec<f64> {
-    let bytes = text.as_bytes();
-    let mut numbers = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        if !bytes[at].is_ascii_digit() {
-            at += 1;
-            continue;
-        }
-        let start = at;
-        while at < bytes.len()
-            && (bytes[at].is_ascii_digit()
-                || (matches!(bytes[at], b'.' | b',')
-                    && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)))
-        {
-            at += 1;
-        }
-        let before = text[..start].chars().next_back();
-        let after = text[at..].chars().next();
-        let next = text[at..].chars().nth(1);
-        // `W123`, `12-3`, `10:30`, `3rd` are no numbers; `-5`, `$5`, `5%`, `5kg` are.
-        let joined_before = before.is_some_and(is_word)
-            || (matches!(before, Some('-' | ':' | '/'))
-                && text[..start - 1].chars().next_back().is_some_and(is_word));
-        let joined_after = (matches!(after, Some('-' | ':' | '/')) && next.is_some_and(is_word))
-            || ["st", "nd", "rd", "th"].iter().any(|ending| {
-                text[at..].starts_with(ending)
-                    && !text[at + 2..].chars().next().is_some_and(is_word)
-            })
-            || after == Some('_');
-        if joined_before || joined_after {
-            while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'-') {
-                at += 1;
-            }
-            continue;
-        }
-        let digits = &text[start..at];
-        if let Some(number) = read_number(digits) {
-            let negative =
-                before == Some('-') || (before == Some('$') && text[..start - 1].ends_with('-'));
-            numbers.push(if negative { -number } else { number });
-        }
-    }
-    for (_, word) in words(text) {
-        if let Some(number) = NUMBER_WORDS.iter().position(|known| *known == word) {
-            numbers.push(number as f64);
-        }
-    }
-    if words(text)
-        .iter()
-        .any(|(_, word)| *word == "no" || *word == "none")
-    {
-        numbers.push(0.0);
-    }
-    numbers
-}
-
-/// `1,234.50` and `1234.5`; commas only between groups of three.
-fn read_number(digits: &str) -> Option<f64> {
-    let (whole, fraction) = match digits.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (digits, None),
-    };
-    if fraction.is_some_and(|fraction| fraction.contains(['.', ','])) {
-        return None;
-    }
-    if whole.contains(',') {
-        let groups: Vec<&str> = whole.split(',').collect();
-        let first = groups.first().map_or(0, |group| group.len());
-        if !(1..=3).contains(&first) || groups[1..].iter().any(|group| group.len() != 3) {
-            return None;
-        }
-    }
-    digits.replace(',', "").parse().ok()
-}
-
-fn find_times(text: &str) -> Vec<(u32, u32)> {
-    let mut times = Vec::new();
-    let words = words(text);
-    for (index, (at, word)) in words.iter().enumerate() {
-        let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
-        let Ok(hour) = digits.parse::<u32>() else {
-            continue;
-        };
-        let rest = &word[digits.len()..];
-        let next = words.get(index + 1);
-        let end = at + word.len();
-        let (minute, suffix) = match next {
-            // `10:30`, `10:30 pm`, `10:30pm`
-            Some((from, minutes)) if text[end..*from] == *":" && rest.is_empty() => {
-                let number: String = minutes.chars().take_while(char::is_ascii_digit).collect();
-                if number.len() != 2 {
-                    continue;
-                }
-                let suffix = &minutes[number.len()..];
-                let suffix = if suffix.is_empty() {
-                    words
-                        .get(index + 2)
-                        .filter(|(from, _)| text[next_end(next)..*from].trim().is_empty())
-                        .map_or("", |(_, word)| *word)
-                } else {
-                    suffix
-                };
-                (number.parse().unwrap_or(99), suffix)
-            }
-            // `10 pm`
-            Some((from, word)) if rest.is_empty() && text[end..*from].trim().is_empty() => {
-                if !["am", "pm"].contains(word) {
-                    continue;
-                }
-                (0, *word)
-            }
-            _ if ["am", "pm"].contains(&rest) => (0, rest),
-            _ => continue,
-        };
-        let hour = match (suffix, hour) {
-            ("am", 12) => 0,
-            ("pm", 1..=11) => hour + 12,
-            _ => hour,
-        };
-        if hour < 24 && minute < 60 {
-            times.push((hour, minute));
-        }
-    }
-    times
-}
-
-fn next_end(next: Option<&(usize, &str)>) -> usize {
-    next.map_or(0, |(at, word)| at + word.len())
-}
-
-/// Dates by ISO, or by a day beside the name of a month, with or without a year.
-fn find_dates(text: &str, words: &[(usize, &str)]) -> Vec<(Option<i16>, i8, i8)> {
-    let mut dates = Vec::new();
-    for window in text.as_bytes().windows(10).enumerate() {
-        let (at, bytes) = window;
-        if bytes[4] == b'-'
-            && bytes[7] == b'-'
-            && let Some(part) = text.get(at..at + 10)
-            && let Ok(date) = part.parse::<Date>()
-            && !text[at + 10..].starts_with(|next: char| next.is_ascii_digit())
-        {
-            dates.push((Some(date.year()), date.month(), date.day()));
-        }
-    }
-    let month_of = |word: &str| {
-        MONTHS
-            .iter()
-            .position(|month| {
-                month.eq_ignore_ascii_case(word)
-                    || (word.len() == 3 && month[..3].eq_ignore_ascii_case(word))
-                    || (word == "sept" && *month == "September")
-            })
-            .map(|at| at as i8 + 1)
-    };
-    let day_of = |word: &str| {
-        let digits = word.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-        let ending = &word[digits.len()..];
-        let day: i8 = digits.parse().ok()?;
-        ((1..=31).contains(&day) && (ending.is_empty() || ending == ordinal(day))).then_some(day)
-    };
-    let year_of = |word: Option<&(usize, &str)>| {
-        word.and_then(|(_, word)| word.parse::<i16>().ok())
-            .filter(|year| (1900..2200).contains(year))
-    };
-    for (at, (_, word)) in words.iter().enumerate() {
-        let Some(month) = month_of(word) else {
-            continue;
-        };
-        // `March 19, 2026`
-        if let Some(day) = words.get(at + 1).and_then(|(_, word)| day_of(word)) {
-            dates.push((year_of(words.get(at + 2)), month, day));
-        }
-        // `19 March 2026`, `19th of March`
-        let before = match at.checked_sub(1).map(|before| words[before].1) {
-            Some("of") => at.checked_sub(2),
-            _ => at.checked_sub(1),
-        };
-        if let Some(day) = before.and_then(|before| day_of(words[before].1)) {
-            dates.push((year_of(words.get(at + 1)), month, day));
-        }
-    }
-    dates
+/// Whole words of a text in lower case.
+fn holds(lower: &str, text: &str) -> bool {
+    let needle = plain_text(text);
+    let needle = needle.trim();
+    !needle.is_empty()
+        && lower.match_indices(needle).any(|(at, _)| {
+            let before = lower[..at].chars().next_back();
+            let after = lower[at + needle.len()..].chars().next();
+            let glued_before = before.is_some_and(is_word) && needle.starts_with(is_word);
+            let glued_after = after.is_some_and(is_word) && needle.ends_with(is_word);
+            !glued_before && !glued_after
+        })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::format::Actor;
 use crate::program::Tool;
 use crate::session::Session;
 use crate::speller::{Answer, FactKind};
+use crate::spray::is_sprayed;
 use crate::state::StateError;
 use crate::transcript::{Outcome, Transcript};
 use crate::world::World;
@@ -358,14 +359,9 @@ fn answer_clause(
             .filter(|other| other.about == fact.about)
             .map(|other| &other.value)
             .collect();
-        let sprayed = fact
-            .others
-            .iter()
-            .filter(|other| !asked.contains(other) && answer.mentions(other, fact.kind))
-            .count();
-        if sprayed > asked.len() {
+        if is_sprayed(&transcript.answer, &value, &asked, &fact.others, fact.kind) {
             problems.push(format!(
-                "{sprayed} other values of {} are stated beside the right one",
+                "other values of {} are stated beside {value}, and nothing says which is meant",
                 fact.about
             ));
         }

@@ -1,0 +1,235 @@
+//! Tasks of the six hand-written worlds: how many are proven, of which kinds, under which rules.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use practicum_task::{Options, Report, Task, agreement, generate, propose, wishes};
+use practicum_world::{Agreement, Transcript, Verdict, World, verify};
+use serde_json::Value;
+
+fn worlds() -> Vec<World> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds");
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("world.toml").is_file())
+        .collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| World::load(path).unwrap())
+        .collect()
+}
+
+/// The rules that a task is about: that forbids it, or that its gold obeys.
+fn rules(world: &World, task: &Task) -> Vec<String> {
+    let calls = |tool: &str| task.gold.iter().any(|call| call.tool == tool);
+    let mut about: Vec<String> = world
+        .rules()
+        .iter()
+        .filter(|rule| {
+            rule.needs_confirmation
+                && rule
+                    .tools
+                    .iter()
+                    .any(|tool| calls(&world.tools()[*tool].name))
+        })
+        .map(|rule| format!("{} (agreed)", rule.id))
+        .collect();
+    about.extend(
+        task.expectation
+            .reason
+            .as_ref()
+            .filter(|reason| world.rules().iter().any(|rule| rule.id == **reason))
+            .map(|reason| format!("{reason} (declined)")),
+    );
+    about
+}
+
+/// A few tasks of each world, made once for all tests.
+fn some() -> &'static [(World, Vec<Task>)] {
+    static SOME: OnceLock<Vec<(World, Vec<Task>)>> = OnceLock::new();
+    SOME.get_or_init(|| {
+        let options = Options {
+            per_world: 24,
+            states: 1,
+            ..Options::default()
+        };
+        worlds()
+            .into_iter()
+            .map(|world| {
+                let (tasks, report) = generate(&world, &options).unwrap();
+                assert_eq!((report.survived, report.refused), (0, 0));
+                (world, tasks)
+            })
+            .collect()
+    })
+}
+
+/// Plays gold; with an agreement to each of its calls that needs one, or with none.
+fn judged(world: &World, task: &Task, asked: bool) -> Verdict {
+    let state = world.state(&task.state).unwrap();
+    let mut session = state.session(task.seed).unwrap();
+    let mut said = Transcript {
+        answer: task.answer.clone(),
+        outcome: Some(task.expectation.outcome),
+        ..Transcript::default()
+    };
+    for call in &task.gold {
+        let arguments = Value::Object(call.arguments.clone());
+        if asked && world.needs_agreement(&call.tool) {
+            said.agreements.push(Agreement {
+                tool: call.tool.clone(),
+                arguments: arguments.clone(),
+                calls: session.log().len(),
+            });
+        }
+        assert!(session.call(&call.tool, &arguments).is_ok());
+    }
+    verify(&mut session, &said, &task.expectation).unwrap()
+}
+
+/// Writes under a rule that asks for the user's yes are proven, in every hand-written world that such a
+/// rule lets write, and the same calls without the yes fail.
+#[test]
+fn agreements_are_part_of_the_proof() {
+    let mut agreed = 0;
+    let mut looked_first = 0;
+    for (world, tasks) in some() {
+        for task in tasks {
+            assert!(judged(world, task, true).passed, "{}", task.intent);
+            let asks = task
+                .gold
+                .iter()
+                .any(|call| world.needs_agreement(&call.tool));
+            if !asks {
+                continue;
+            }
+            agreed += 1;
+            let verdict = judged(world, task, false);
+            assert!(!verdict.passed, "{}", task.intent);
+            assert_eq!(verdict.failures().len(), 1, "{:?}", verdict.failures());
+            assert!(verdict.failures()[0].starts_with("confirmation"));
+            // Without its reads, a write under a rule that demands one breaks that rule.
+            let state = world.state(&task.state).unwrap();
+            let mut session = state.session(task.seed).unwrap();
+            for call in task.gold.iter().filter(|call| call.writes) {
+                session.call(&call.tool, &Value::Object(call.arguments.clone()));
+            }
+            looked_first += usize::from(!session.violations().is_empty());
+        }
+    }
+    assert!(
+        agreed >= 15 && looked_first >= 5,
+        "{agreed}, {looked_first}"
+    );
+}
+
+/// The words for a call are read back as exactly that call; with an argument changed in the words, or the
+/// question left out, the user does not agree to it.
+#[test]
+fn a_proposal_is_read_as_the_call_that_it_names() {
+    let mut tried = 0;
+    for (world, tasks) in some() {
+        for task in tasks {
+            for (at, call) in wishes(task).enumerate() {
+                let Some(tool) = world.tool(&call.tool) else {
+                    continue;
+                };
+                let made = call.determined.iter().any(|why| {
+                    matches!(&why.by, practicum_task::Reason::Shown { minted: true, .. })
+                });
+                if made || call.determined.is_empty() {
+                    continue;
+                }
+                let others: Vec<usize> = (0..8).filter(|other| *other != at).collect();
+                let heard = |said: &str| agreement(world, task, said, &[], 3, &others);
+                let said = propose(world, task, tool, &call.arguments);
+                let (wish, agreed) = heard(&said).unwrap_or_else(|| panic!("{said}"));
+                assert_eq!(
+                    (wish, &agreed.arguments, agreed.calls),
+                    (at, &Value::Object(call.arguments.clone()), 3),
+                    "{said}"
+                );
+                assert_eq!(heard(&said.replace("Shall I go ahead?", "")), None);
+                assert_eq!(heard("Shall I go ahead?"), None);
+                for (name, value) in &call.arguments {
+                    let mut other = call.arguments.clone();
+                    let told = matches!(
+                        call.determined.iter().find(|why| why.argument == *name),
+                        Some(why) if matches!(why.by, practicum_task::Reason::Told(_))
+                    );
+                    let changed = match value {
+                        Value::Number(number) => {
+                            number.as_i64().map(|number| Value::from(number + 731))
+                        }
+                        Value::String(text) if text.len() > 2 => Some(Value::from("qqxyz")),
+                        Value::Bool(yes) => Some(Value::from(!yes)),
+                        _ => None,
+                    };
+                    let (true, Some(changed)) = (told, changed) else {
+                        continue;
+                    };
+                    // What another argument, or the row, says as well is named all the same.
+                    let elsewhere = task.slots.iter().filter(|slot| {
+                        slot.value == practicum_world::Cell::from_json(value)
+                            || slot.said.contains(value.as_str().unwrap_or("\0"))
+                    });
+                    if elsewhere.count() > 1 {
+                        continue;
+                    }
+                    other.insert(name.clone(), changed);
+                    let said = propose(world, task, tool, &other);
+                    let agreed = heard(&said).filter(|(wish, _)| *wish == at);
+                    assert_eq!(agreed, None, "{said}\n{name} = {value}");
+                    tried += 1;
+                }
+            }
+        }
+    }
+    assert!(tried >= 40, "{tried}");
+}
+
+/// `cargo test -p practicum-task --test hand_written -- --ignored --nocapture` prints what is proven.
+#[test]
+#[ignore = "a measurement: minutes"]
+fn what_is_proven() {
+    let mut all = Report::default();
+    for world in worlds() {
+        let (tasks, report) = generate(&world, &Options::default()).unwrap();
+        let mut by_rule: BTreeMap<String, usize> = BTreeMap::new();
+        for task in &tasks {
+            for rule in rules(&world, task) {
+                *by_rule.entry(rule).or_default() += 1;
+            }
+        }
+        println!(
+            "{}: {} of {} goals proven, {} of {} tools used\n  kinds {:?}\n  rules {by_rule:?}\n  dropped {:?}\n  before: killed {}, survived {}; accepted {}, refused {}: {:?}",
+            world.name(),
+            report.proven,
+            report.tried,
+            report.tools_used,
+            report.tools,
+            report.kinds,
+            report.rejected,
+            report.killed_before,
+            report.survived_before,
+            report.accepted_before,
+            report.refused_before,
+            report.failures_before,
+        );
+        all.add(&report);
+    }
+    println!(
+        "together: {} proven, {:?}; kill rate {} and acceptance rate {} of what ships, {:.4} and {:.4} before; beyond {:.4}",
+        all.proven,
+        all.kinds,
+        all.kill_rate(),
+        all.acceptance_rate(),
+        all.kill_rate_before(),
+        all.acceptance_rate_before(),
+        all.beyond_kill_rate(),
+    );
+}

@@ -1,0 +1,259 @@
+//! Whether an answer tells which of several values is the asked one, or merely lists them.
+
+use crate::cell::Cell;
+use crate::reading::words;
+use crate::speller::{Answer, FactKind};
+
+/// Words that announce a conclusion or single one thing out.
+const SINGLING: &[&str] = &[
+    "answer",
+    "therefore",
+    "hence",
+    "thus",
+    "so",
+    "result",
+    "overall",
+    "altogether",
+    "cheapest",
+    "dearest",
+    "lowest",
+    "highest",
+    "latest",
+    "newest",
+    "oldest",
+    "earliest",
+    "smallest",
+    "largest",
+    "biggest",
+    "longest",
+    "shortest",
+    "nearest",
+    "best",
+    "most",
+    "least",
+    "fewest",
+    "your",
+    "yours",
+    "you",
+    "chosen",
+    "correct",
+];
+/// Words that say of one thing that it is so.
+const STATING: &[&str] = &[
+    "it", "its", "costs", "comes", "goes", "starts", "ends", "begins", "lives", "named", "called",
+    "yes", "belongs", "takes", "holds", "lies", "stands", "reads", "shows",
+];
+const PRESENT: &[&str] = &["is", "are", "has", "have", "now", "currently", "will"];
+const PAST: &[&str] = &["was", "were", "had", "used", "earlier"];
+/// Words behind which, up to the next comma, stands what is not meant.
+const DISMISSING: &[&str] = &[
+    "not",
+    "than",
+    "instead",
+    "unlike",
+    "before",
+    "formerly",
+    "previously",
+    "isn't",
+    "wasn't",
+    "except",
+];
+
+/// How clearly an answer says that a value is the one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    /// It stands in no clause of its own.
+    None,
+    /// It has a clause of its own.
+    Alone,
+    /// A clause of its own says that it is so.
+    Stated,
+    /// A clause of its own singles it out.
+    SingledOut,
+}
+
+/// True when an answer that holds `target` names so many of `others`, or in such a way, that it does not
+/// say which is meant. `asked` are the values that were asked for, `target` among them.
+///
+/// As many others as were asked for may be named beside it, unless they are listed side by side with it
+/// or stated just as clearly; more only where a clause singles the target out: "the cheapest is ...".
+pub(crate) fn is_sprayed(
+    text: &str,
+    target: &Cell,
+    asked: &[&Cell],
+    others: &[Cell],
+    kind: FactKind,
+) -> bool {
+    let answer = Answer::new(text);
+    let named: Vec<&Cell> = others
+        .iter()
+        .filter(|other| !asked.contains(other) && answer.mentions(other, kind))
+        .collect();
+    if named.is_empty() {
+        return false;
+    }
+    let clauses: Vec<Clause> = clauses(text);
+    let mark = |value: &Cell, rivals: &[&Cell]| {
+        clauses
+            .iter()
+            .filter(|clause| {
+                let says = |value: &Cell| clause.answer.mentions(value, kind);
+                says(value) && !rivals.iter().any(|rival| says(rival))
+            })
+            .map(|clause| clause.mark)
+            .max()
+            .unwrap_or(Mark::None)
+    };
+    let own = mark(target, &named);
+    let rival = named
+        .iter()
+        .map(|other| {
+            let mut rest: Vec<&Cell> = asked.to_vec();
+            rest.extend(named.iter().copied().filter(|rival| rival != other));
+            mark(other, &rest)
+        })
+        .max()
+        .unwrap_or(Mark::None);
+    if named.len() > asked.len() {
+        return own < Mark::SingledOut || own <= rival;
+    }
+    let contradicted = rival >= Mark::Stated && own <= rival;
+    contradicted || is_listed(&clauses, target, &named, kind) || !is_stated(&clauses, target, kind)
+}
+
+/// The target stands beside another value with nothing but a separator in between.
+fn is_listed(clauses: &[Clause], target: &Cell, named: &[&Cell], kind: FactKind) -> bool {
+    clauses.iter().any(|clause| {
+        let pieces: Vec<Answer> = pieces(&clause.text)
+            .iter()
+            .map(|text| Answer::new(text))
+            .collect();
+        let bare = |at: usize, value: &Cell| {
+            pieces[at].mentions(value, kind) && pieces[at].is_hardly_more_than(value)
+        };
+        pieces.windows(2).enumerate().any(|(at, pair)| {
+            let other = |piece: &Answer| named.iter().any(|other| piece.mentions(other, kind));
+            // One side may carry the sentence: "it is gold or silver".
+            (pair[0].mentions(target, kind) && named.iter().any(|other| bare(at + 1, other)))
+                || (other(&pair[0]) && bare(at + 1, target))
+        })
+    })
+}
+
+/// Some clause with the target says something, and is no mere enumeration of values.
+fn is_stated(clauses: &[Clause], target: &Cell, kind: FactKind) -> bool {
+    clauses.iter().any(|clause| {
+        if !clause.answer.mentions(target, kind) || clause.mark < Mark::Stated {
+            return false;
+        }
+        let pieces = pieces(&clause.text);
+        pieces.len() <= 6
+            || pieces.iter().any(|piece| {
+                Answer::new(piece).mentions(target, kind) && mark_of(piece) >= Mark::Stated
+            })
+    })
+}
+
+/// What commas, slashes, `or` and `and` separate.
+fn pieces(clause: &str) -> Vec<String> {
+    let mut plain = clause.replace(" or ", ", ").replace(" and ", ", ");
+    plain = plain.replace(" / ", ", ");
+    plain
+        .split(", ")
+        .map(str::to_string)
+        .filter(|piece| !piece.trim().is_empty())
+        .collect()
+}
+
+#[derive(Debug)]
+struct Clause {
+    text: String,
+    answer: Answer,
+    mark: Mark,
+}
+
+fn mark_of(clause: &str) -> Mark {
+    let lower = clause.to_lowercase().replace('\u{2019}', "'");
+    let words = words(&lower);
+    let has = |list: &[&str]| words.iter().any(|(_, word)| list.contains(word));
+    if has(PAST) && !has(PRESENT) {
+        Mark::Alone
+    } else if has(SINGLING) {
+        Mark::SingledOut
+    } else if has(STATING) || has(PRESENT) {
+        Mark::Stated
+    } else {
+        Mark::Alone
+    }
+}
+
+/// The clauses of a text: sentences, lines, brackets; what is dismissed ("not ...") is a clause of its own.
+fn clauses(text: &str) -> Vec<Clause> {
+    let mut clauses = Vec::new();
+    let mut clause = String::new();
+    let characters: Vec<char> = text.chars().collect();
+    for (at, character) in characters.iter().enumerate() {
+        let next = characters.get(at + 1);
+        let ends = match character {
+            '\n' | ';' | '!' | '?' | '(' | ')' | '|' | '\u{2014}' => true,
+            '.' => next.is_none_or(|next| next.is_whitespace()) && !is_abbreviated(&clause),
+            _ => false,
+        };
+        if ends {
+            clauses.push(std::mem::take(&mut clause));
+        } else {
+            clause.push(*character);
+        }
+    }
+    clauses.push(clause);
+    clauses
+        .iter()
+        .flat_map(|clause| split_dismissed(clause))
+        .filter(|(text, _)| !text.trim().is_empty())
+        .map(|(text, dismissed)| Clause {
+            answer: Answer::new(&text),
+            mark: if dismissed {
+                Mark::None
+            } else {
+                mark_of(&text)
+            },
+            text,
+        })
+        .collect()
+}
+
+/// `Dr`, `Mr`, `St`, an initial: what a full stop does not end.
+fn is_abbreviated(clause: &str) -> bool {
+    let word = clause
+        .rsplit(char::is_whitespace)
+        .next()
+        .unwrap_or_default();
+    let letters = word.chars().count();
+    (1..=3).contains(&letters)
+        && word.starts_with(char::is_uppercase)
+        && word.chars().all(char::is_alphabetic)
+        && (letters == 1 || word.chars().skip(1).all(char::is_lowercase))
+}
+
+/// `Silver, not Gold`: what is dismissed apart from the rest.
+fn split_dismissed(clause: &str) -> [(String, bool); 2] {
+    let (mut kept, mut dismissed) = (String::new(), String::new());
+    let mut dropping = false;
+    for word in clause.split_inclusive(' ') {
+        let plain: String = word
+            .trim()
+            .trim_matches([',', ':', '"'])
+            .to_lowercase()
+            .replace('\u{2019}', "'");
+        if DISMISSING.contains(&plain.as_str()) {
+            dropping = true;
+        }
+        if dropping {
+            dismissed.push_str(word);
+            dropping = !word.trim_end().ends_with(',');
+        } else {
+            kept.push_str(word);
+        }
+    }
+    [(kept, false), (dismissed, true)]
+}

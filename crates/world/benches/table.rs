@@ -1,0 +1,233 @@
+//! `cargo bench -p practicum-world --bench table`: the table of `docs/engine.md`. Each operation some
+//! thousand times, one sample an operation, p50 and p95 of wall-clock time on one core.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs)] // a benchmark reads the clock
+
+mod episode;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use episode::{Bench, Call, call, nursery, play, play_kept, transcript};
+use practicum_world::verify;
+
+/// One line of the table.
+struct Line {
+    what: &'static str,
+    rows: usize,
+    /// Microseconds at most.
+    bar: f64,
+    samples: Vec<f64>,
+}
+
+/// How much is measured. Samples are taken in rounds, so that a line's samples are spread over the whole
+/// run and a noisy minute falls on all lines alike.
+#[derive(Clone, Copy)]
+struct Effort {
+    rounds: usize,
+    /// Samples of a line in one round; a tenth of it for those that need an episode each.
+    samples: usize,
+}
+
+fn main() {
+    // `cargo test --benches` runs this too, to see that it works; only `cargo bench` says `--bench`.
+    let effort = if std::env::args().any(|argument| argument == "--bench") {
+        Effort {
+            rounds: 15,
+            samples: 2_000,
+        }
+    } else {
+        Effort {
+            rounds: 1,
+            samples: 20,
+        }
+    };
+    let world = nursery();
+    let benches: Vec<Bench> = ["1k", "retail", "100k"]
+        .iter()
+        .map(|size| Bench::new(&world, size))
+        .collect();
+    let mut lines: Vec<Line> = Vec::new();
+    for round in 0..effort.rounds {
+        let measured = benches.iter().enumerate().flat_map(|(size, bench)| {
+            let mut lines = calls(bench, effort);
+            if size == 1 {
+                lines.extend(whole_sessions(bench, effort, round));
+            }
+            lines
+        });
+        for (at, line) in measured.enumerate() {
+            match lines.get_mut(at) {
+                Some(known) => known.samples.extend(line.samples),
+                None => lines.push(line),
+            }
+        }
+    }
+    println!("| operation | rows | p50 | p95 | at most |\n|---|---|---|---|---|");
+    for mut line in lines {
+        line.samples.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| line.samples[((line.samples.len() - 1) as f64 * share) as usize];
+        println!(
+            "| {} | {} | {:.1} µs | {:.1} µs | {} µs{} |",
+            line.what,
+            line.rows,
+            at(0.5),
+            at(0.95),
+            line.bar,
+            if at(0.5) > line.bar { " (missed)" } else { "" }
+        );
+    }
+    sizes(&benches[1]);
+}
+
+fn micros(start: Instant) -> f64 {
+    start.elapsed().as_nanos() as f64 / 1e3
+}
+
+fn calls(bench: &Bench, effort: Effort) -> Vec<Line> {
+    let mut session = bench.session();
+    let mut reads = |what, bar, calls: &[Call]| {
+        let mut samples = Vec::with_capacity(effort.samples);
+        for at in 0..effort.samples {
+            if at % 200 == 0 {
+                session.reset(1).expect("a reset succeeds");
+            }
+            let own = &calls[at % calls.len()];
+            let start = Instant::now();
+            black_box(call(&mut session, own));
+            samples.push(micros(start));
+        }
+        Line {
+            what,
+            rows: bench.rows,
+            bar,
+            samples,
+        }
+    };
+    let by_key = reads("read by key", 10.0, &bench.by_key);
+    let nested = reads(
+        "read with a guard and a nested array of 3",
+        20.0,
+        &bench.nested,
+    );
+    let (mut first, mut writes, mut resets) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 0..effort.samples / 10 {
+        let calls = &bench.writes[at % bench.writes.len()];
+        let start = Instant::now();
+        call(&mut session, &calls[0]);
+        first.push(micros(start));
+        play(&mut session, &calls[1..]);
+        writes.push(micros(start) / calls.len() as f64);
+        let start = Instant::now();
+        session.reset(1).expect("a reset succeeds");
+        resets.push(micros(start));
+    }
+    let line = |what, bar, samples| Line {
+        what,
+        rows: bench.rows,
+        bar,
+        samples,
+    };
+    vec![
+        by_key,
+        nested,
+        line(
+            "write with two guards and two statements, mean of 20 after a reset",
+            60.0,
+            writes,
+        ),
+        line("reset after 20 writes", 30.0, resets),
+    ]
+}
+
+fn whole_sessions(bench: &Bench, effort: Effort, round: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (episodes, names) in [
+        (
+            &bench.changing,
+            [
+                "park after 20 calls, 10 rows changed",
+                "wake it on a used connection, with reset",
+                "fork after 20 calls, 10 rows changed",
+                "verdict after 20 calls, 10 rows changed",
+            ],
+        ),
+        (
+            &bench.minting,
+            [
+                "park after 20 calls, 10 rows added with minted ids",
+                "wake it on a used connection, with reset",
+                "fork after 20 calls, 10 rows added with minted ids",
+                "verdict after 20 calls, 10 rows added with minted ids",
+            ],
+        ),
+    ] {
+        let expectations: Vec<_> = episodes
+            .iter()
+            .map(|calls| bench.expectation(calls))
+            .collect();
+        let transcript = transcript();
+        let mut samples: [Vec<f64>; 4] = Default::default();
+        let mut used = bench.session();
+        drop((bench.session(), bench.session()));
+        for at in 0..effort.samples / 10 {
+            let own = (at + round) % episodes.len();
+            let mut session = bench.played(&episodes[own]);
+
+            let start = Instant::now();
+            let verdict = verify(&mut session, &transcript, &expectations[own]);
+            samples[3].push(micros(start));
+            assert!(verdict.is_ok_and(|verdict| verdict.passed));
+
+            let start = Instant::now();
+            let fork = session.fork();
+            samples[2].push(micros(start));
+            drop(fork);
+
+            let start = Instant::now();
+            let parked = session.park().expect("a session parks");
+            samples[0].push(micros(start));
+
+            let start = Instant::now();
+            used.restore(&parked).expect("it wakes up");
+            samples[1].push(micros(start));
+        }
+        for ((what, bar), samples) in names.into_iter().zip([30.0, 250.0, 400.0, 250.0]).zip(samples)
+        {
+            lines.push(Line {
+                what,
+                rows: bench.rows,
+                bar,
+                samples,
+            });
+        }
+    }
+    lines
+}
+
+/// Prints the bytes of parked sessions.
+fn sizes(bench: &Bench) {
+    println!("\n| parked session | bytes |\n|---|---|");
+    for (name, episodes) in [
+        ("10 rows changed", &bench.changing),
+        ("10 rows added", &bench.minting),
+    ] {
+        let size = |kept: bool| {
+            let bytes = episodes.iter().map(|calls| {
+                let mut session = bench.session();
+                if kept {
+                    play_kept(&mut session, calls);
+                } else {
+                    play(&mut session, calls);
+                }
+                let parked = session.park().expect("a session parks");
+                parked.bytes().len()
+            });
+            bytes.max().unwrap_or_default()
+        };
+        println!("| after 20 calls, {name} | {} |", size(false));
+        println!(
+            "| after 20 calls, {name}, 8 replies kept | {} |",
+            size(true)
+        );
+    }
+}

@@ -5,10 +5,12 @@
 mod episode;
 
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use episode::{Bench, Call, call, nursery, play, play_kept, transcript};
-use practicum_world::verify;
+use practicum_world::{Actor, Draws, Sampler, State, StateSpec, World, verify};
+use serde_json::Value;
 
 /// One line of the table.
 struct Line {
@@ -64,19 +66,24 @@ fn main() {
     }
     println!("| operation | rows | p50 | p95 | at most |\n|---|---|---|---|---|");
     for mut line in lines {
-        line.samples.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| line.samples[((line.samples.len() - 1) as f64 * share) as usize];
+        let (half, most) = (quantile(&mut line.samples, 0.5), quantile(&mut line.samples, 0.95));
         println!(
             "| {} | {} | {:.1} µs | {:.1} µs | {} µs{} |",
             line.what,
             line.rows,
-            at(0.5),
-            at(0.95),
+            half,
+            most,
             line.bar,
-            if at(0.5) > line.bar { " (missed)" } else { "" }
+            if half > line.bar { " (missed)" } else { "" }
         );
     }
     sizes(&benches[1]);
+    shipped(effort);
+}
+
+fn quantile(samples: &mut [f64], share: f64) -> f64 {
+    samples.sort_unstable_by(f64::total_cmp);
+    samples[((samples.len() - 1) as f64 * share) as usize]
 }
 
 /// Wall-clock time, less the time in which the thread stood in line for a core: other programs are no part
@@ -113,13 +120,14 @@ fn calls(bench: &Bench, effort: Effort) -> Vec<Line> {
     let mut reads = |what, bar, calls: &[Call]| {
         let mut samples = Vec::with_capacity(effort.samples);
         for at in 0..effort.samples {
+            // Too short for other programs to matter, and a look at the line for a core would.
             if at % 200 == 0 {
                 session.reset(1).expect("a reset succeeds");
             }
             let own = &calls[at % calls.len()];
-            let watch = Watch::start();
+            let start = Instant::now();
             black_box(call(&mut session, own));
-            samples.push(watch.micros());
+            samples.push(start.elapsed().as_nanos() as f64 / 1e3);
         }
         Line {
             what,
@@ -258,4 +266,78 @@ fn sizes(bench: &Bench) {
             size(true)
         );
     }
+}
+
+/// Episodes of random calls on the hand-written worlds, each until ten rows differ.
+fn shipped(effort: Effort) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds");
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join("world.toml").is_file())
+        .collect();
+    folders.sort();
+    println!("\n| world | bytes | park | wake, with reset | fork |\n|---|---|---|---|---|");
+    for folder in folders {
+        let world = World::load(&folder).expect("the world loads");
+        let state = world
+            .state(&StateSpec::generated("medium", 1))
+            .expect("the world has this size");
+        let episodes: Vec<_> = (0..15).map(|seed| random_episode(&state, seed)).collect();
+        let mut samples: [Vec<f64>; 4] = Default::default();
+        let mut used = state.session(1).expect("a connection opens");
+        for at in 0..effort.rounds * effort.samples / 30 {
+            let mut session = state.session(1).expect("a connection opens");
+            for (actor, tool, arguments) in &episodes[at % episodes.len()] {
+                session.call_text_as(*actor, tool, arguments);
+            }
+            let watch = Watch::start();
+            let fork = session.fork();
+            samples[3].push(watch.micros());
+            drop(fork);
+            let watch = Watch::start();
+            let parked = session.park().expect("a session parks");
+            samples[1].push(watch.micros());
+            let watch = Watch::start();
+            used.restore(&parked).expect("it wakes up");
+            samples[2].push(watch.micros());
+            samples[0].push(parked.bytes().len() as f64);
+        }
+        let shown = samples.map(|mut samples| {
+            (quantile(&mut samples, 0.5), quantile(&mut samples, 0.95))
+        });
+        let [bytes, park, wake, fork] = shown;
+        println!(
+            "| {} | {} | {:.1} / {:.1} µs | {:.1} / {:.1} µs | {:.1} / {:.1} µs |",
+            world.name(),
+            bytes.0,
+            park.0,
+            park.1,
+            wake.0,
+            wake.1,
+            fork.0,
+            fork.1
+        );
+    }
+}
+
+/// Calls that succeed, until ten rows differ from the initial state.
+fn random_episode(state: &State, seed: u64) -> Vec<(Actor, String, String)> {
+    let world = state.world();
+    let mut draws = Draws::new(seed, &["benchmark"]);
+    let mut session = state.session(1).expect("a connection opens");
+    let mut calls = Vec::new();
+    for _ in 0..5_000 {
+        if session.diff().is_ok_and(|diff| diff.changes.len() >= 10) {
+            break;
+        }
+        let sampler = Sampler::of_session(&mut session).expect("the rows are read");
+        let tool = &world.tools()[draws.below(world.tools().len())];
+        let arguments = Value::Object(sampler.arguments(tool, 0.5, &mut draws));
+        if session.call_as(tool.actor, &tool.name, &arguments).is_ok() {
+            calls.push((tool.actor, tool.name.clone(), arguments.to_string()));
+        }
+    }
+    calls
 }

@@ -377,7 +377,7 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
 
 /// The `number`th id of a prefix: digits that begin with 9, in an order that the seed shuffles, so that
 /// the next id cannot be read off the last one.
-fn minted_id(prefix: &str, number: u64, digits: u32, seed: u64) -> Option<String> {
+pub(crate) fn minted_id(prefix: &str, number: u64, digits: u32, seed: u64) -> Option<String> {
     let span = 10u64.checked_pow(digits.saturating_sub(1))?;
     if number >= span {
         return None;

@@ -124,7 +124,6 @@ impl Session {
         let content = snapshot.content()?;
         self.ensure_live()?;
         self.start(content.seed)?;
-        let minted = content.minted();
         if let Some(rows) = &content.rows {
             let Some(live) = &self.live else {
                 return Ok(());
@@ -135,7 +134,7 @@ impl Session {
             shared.changed.clear();
             shared.now = content.now;
             shared.counters = content.counters;
-            shared.minted = minted;
+            shared.minted = content.minted;
             if looks_back {
                 let made = content.log.iter().filter(|record| record.error.is_none());
                 shared.calls = made
@@ -143,13 +142,15 @@ impl Session {
                     .collect();
             }
             drop(shared);
+            for record in &content.log {
+                self.count(record);
+            }
             self.log = content.log;
         } else {
             self.replay(&content.log);
         }
-        self.observed = content.observed.into_iter().collect();
-        self.occurrences = content.occurrences.into_iter().collect();
-        self.kept = content.kept.into();
+        self.observed = content.observed;
+        self.kept = content.kept;
         Ok(())
     }
 
@@ -161,7 +162,6 @@ impl Session {
             .ok_or(StateError::Sql(rusqlite::Error::InvalidQuery))?;
         let memory = Memory {
             observed: &self.observed,
-            occurrences: &self.occurrences,
             kept: &self.kept,
         };
         Ok((live, memory))
@@ -390,12 +390,22 @@ impl Session {
             if record.error.is_none() {
                 self.call_as(record.actor, &record.tool, &record.arguments);
             } else {
-                // A call that failed may have drawn: the next one of its kind draws anew.
-                if self.world().tool(&record.tool).is_some_and(draws) {
-                    call_hash(&mut self.occurrences, record);
-                }
+                self.count(record);
                 self.log.push(record.clone());
             }
+        }
+    }
+
+    /// Counts a logged call that drew, or failed when it might have: the next one of its kind draws anew.
+    fn count(&mut self, record: &CallRecord) {
+        let reached = record.arguments.is_object()
+            && !matches!(
+                record.error,
+                Some(ErrorKind::InvalidArguments | ErrorKind::NotFound)
+            );
+        let draws = |tool: &Tool| tool.draws && tool.actor == record.actor;
+        if reached && self.world().tool(&record.tool).is_some_and(draws) {
+            call_hash(&mut self.occurrences, record);
         }
     }
 
@@ -422,6 +432,7 @@ impl Session {
         let Some(live) = &self.live else {
             return Err(CallError::fault("the session has no connection"));
         };
+        let call = (tool.draws).then(|| call_hash(&mut self.occurrences, record));
         let base_slots = self.slots[..2 * tool.parameters().len()].to_vec();
         live.cells.lock().missed.clear();
         let before = evaluate_rules(live, &tool.rules, &base_slots, true)?;
@@ -430,8 +441,8 @@ impl Session {
             let mut shared = live.cells.lock();
             shared.changed.clear();
             shared.draws = 0;
-            if draws(tool) {
-                shared.call = call_hash(&mut self.occurrences, record);
+            if let Some(call) = call {
+                shared.call = call;
             }
             (shared.touched.len(), shared.minted.len())
         };
@@ -575,10 +586,6 @@ impl Drop for Session {
             self.state.give_back(live);
         }
     }
-}
-
-fn draws(tool: &Tool) -> bool {
-    tool.draws
 }
 
 /// A call as rules look back at it: an argument that was left out has its default.

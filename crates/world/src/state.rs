@@ -75,12 +75,37 @@ pub struct State(pub(crate) Arc<StateInner>);
 pub(crate) struct StateInner {
     pub(crate) world: World,
     pub(crate) spec: StateSpec,
+    mark: Mark,
     restoring: Restoring,
     row_texts: Vec<RowTexts>,
     base: Mutex<Connection>,
     digest: OnceLock<String>,
     /// Connections at this state that no session holds.
     idle: Mutex<Vec<Live>>,
+}
+
+/// Tells initial states apart: what a snapshot is of.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    /// Of the world's files.
+    pub(crate) world: [u8; 8],
+    /// Of what the rows were made from.
+    pub(crate) state: [u8; 8],
+}
+
+impl Mark {
+    fn of(world: &World, spec: &StateSpec, rows: &[(String, Map<String, Value>)]) -> Self {
+        let first = |bytes: &[u8]| {
+            let mut mark = [0; 8];
+            mark.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
+            mark
+        };
+        let made_from = serde_json::json!([spec, rows]).to_string();
+        Self {
+            world: first(world.digest().as_bytes()),
+            state: first(made_from.as_bytes()),
+        }
+    }
 }
 
 /// Connections kept for the next sessions of one state.
@@ -154,6 +179,7 @@ impl World {
         Ok(State(Arc::new(StateInner {
             world: self.clone(),
             spec: spec.clone(),
+            mark: Mark::of(self, spec, rows),
             restoring: Restoring::find(&connection, &inner.schema)?,
             row_texts: inner.schema.tables.iter().map(RowTexts::of).collect(),
             base: Mutex::new(connection),
@@ -284,6 +310,10 @@ impl State {
     /// True for clones of one state.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.0.mark
     }
 
     pub(crate) fn restoring(&self) -> Restoring {

@@ -110,6 +110,7 @@
 //! - [`verify`] is a function of session, transcript and expectation, and of nothing else. What it cannot
 //!   decide within its budget is a fault of the verifier, never a reward of 0.
 
+mod agreement;
 mod arguments;
 mod cell;
 mod check;
@@ -128,6 +129,7 @@ mod policy;
 mod problem;
 mod program;
 mod reading;
+mod reason;
 mod reply;
 mod rng;
 mod roles;

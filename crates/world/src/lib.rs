@@ -115,6 +115,7 @@
 #[doc = include_str!("../../../docs/world-format.md")]
 mod world_format {}
 
+mod agreement;
 mod arguments;
 mod cell;
 mod check;
@@ -135,6 +136,7 @@ mod policy;
 mod problem;
 mod program;
 mod reading;
+mod reason;
 mod recover;
 mod reply;
 mod rng;

@@ -112,4 +112,3 @@ impl Session {
         self.snapshot()?.session()
     }
 }
-

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::agreement::unconfirmed;
 use crate::equal::canonical_json;
 use crate::format::{Actor, TestAgreement, TestCall, TestCase};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::state::StateSpec;
 use crate::transcript::{Agreement, Transcript};
-use crate::verdict::unconfirmed;
 use crate::world::World;
 
 /// How one data-file test went.
@@ -123,10 +123,15 @@ fn run(world: &World, test: &TestCase, result: &mut TestResult) {
     }
     if let Some(expected) = &test.violations {
         let mut rules = session.violations();
-        for (rule, _) in unconfirmed(&session, &transcript) {
-            if !rules.contains(&rule) {
-                rules.push(rule);
+        match unconfirmed(&session, &transcript) {
+            Ok(unasked) => {
+                for (rule, _) in unasked {
+                    if !rules.contains(&rule) {
+                        rules.push(rule);
+                    }
+                }
             }
+            Err(error) => failures.push(error.to_string()),
         }
         let violated: Vec<&str> = rules
             .into_iter()

@@ -69,7 +69,10 @@ pub(crate) fn encode(
     let world = &*state.world().0;
     let mut out = Encoder::with_capacity(1 << 11);
     out.raw(&[FORMAT]);
-    let Mark { world: own, state: spec } = state.mark();
+    let Mark {
+        world: own,
+        state: spec,
+    } = state.mark();
     out.raw(own);
     out.raw(spec);
     out.number(seed);
@@ -113,7 +116,10 @@ impl Content {
         if bytes.raw(1)? != [FORMAT] {
             return Err(SnapshotError::Foreign("version of this program"));
         }
-        let Mark { world: own, state: spec } = state.mark();
+        let Mark {
+            world: own,
+            state: spec,
+        } = state.mark();
         if bytes.raw(own.len())? != own {
             return Err(SnapshotError::Foreign("world, or another version of it"));
         }
@@ -150,7 +156,9 @@ impl Content {
         }
         let by_rows = bytes.position(2)? == 1;
         if by_rows == (state.restoring() == Restoring::Calls) {
-            return Err(SnapshotError::Damaged("they hold rows where calls are needed"));
+            return Err(SnapshotError::Damaged(
+                "they hold rows where calls are needed",
+            ));
         }
         let rows = if by_rows {
             Some(rows::decode(state, &mut bytes)?)
@@ -257,7 +265,9 @@ fn decode_call(bytes: &mut Decoder<'_>, world: &Inner) -> Result<CallRecord> {
             return Ok(Vec::new());
         }
         let count = bytes.count()?;
-        (0..count).map(|_| bytes.position(world.rules.len())).collect()
+        (0..count)
+            .map(|_| bytes.position(world.rules.len()))
+            .collect()
     };
     Ok(CallRecord {
         actor: ACTORS[bits(0, ACTOR_BITS)],
@@ -273,7 +283,8 @@ fn decode_call(bytes: &mut Decoder<'_>, world: &Inner) -> Result<CallRecord> {
 /// before it.
 fn encode_observed(out: &mut Encoder, observed: &BTreeSet<(usize, Shown)>) {
     let all: Vec<&(usize, Shown)> = observed.iter().collect();
-    let same = |(tool, (table, key)): &(usize, Shown), (next, (next_table, next_key)): &(usize, Shown)| {
+    let same = |(tool, (table, key)): &(usize, Shown),
+                (next, (next_table, next_key)): &(usize, Shown)| {
         (tool, table, key.len()) == (next, next_table, next_key.len())
     };
     let runs = || all.chunk_by(|own, next| same(own, next));

@@ -256,7 +256,11 @@ pub(crate) fn decode(
             } else {
                 None
             };
-            let length = if there { texts.columns } else { texts.key.len() };
+            let length = if there {
+                texts.columns
+            } else {
+                texts.key.len()
+            };
             let cells = (0..length)
                 .map(|_| bytes.cell())
                 .collect::<Result<Row, SnapshotError>>()?;

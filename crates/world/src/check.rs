@@ -133,7 +133,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn file_of(&self, tool: usize) -> String {
-        format!("tools/{}.toml", self.world.tools()[tool].name)
+        self.world.tools()[tool].file.clone()
     }
 
     fn error(&mut self, tool: usize, message: impl Into<String>, arguments: &Value) {
@@ -221,7 +221,7 @@ impl Check<'_> {
         options: &CheckOptions,
     ) -> Result<(), StateError> {
         let tool = &self.world.tools()[at];
-        let output = jsonschema::validator_for(&tool.output).ok();
+        let output = crate::arguments::output_validator(&tool.output).ok();
         let mut draws = Draws::new(options.seed, &["check", self.world.name(), &tool.name]);
         let mut session = state.session(options.seed)?;
         for attempt in 0..options.tries {

@@ -17,6 +17,10 @@ use crate::sql::{AccessLog, ColumnRef, ColumnType, Kind, Schema, TableKind, pars
 const FILE: &str = "data.toml";
 /// A generated table may have this many rows.
 const MAX_ROWS: usize = 2_000_000;
+/// Days from the clock that a date may lie: about three thousand years.
+const MAX_DAYS: i64 = 1_000_000;
+/// Greatest length of `list_of`.
+const MAX_LENGTH: u32 = 1_000;
 /// Tries to find a value that no other row has.
 const UNIQUE_TRIES: usize = 60;
 
@@ -226,6 +230,50 @@ fn check_column(column: &ColumnData, schema: &Schema) -> Result<(), String> {
             return Err("weights has not the length of choice".into());
         }
     }
+    for (name, range) in [
+        ("int", column.int),
+        ("date", column.date),
+        ("datetime", column.datetime),
+        ("time", column.time),
+    ] {
+        if let Some([low, high]) = range
+            && low > high
+        {
+            return Err(format!("{name}: the first end is above the second"));
+        }
+    }
+    for (name, range, most) in [
+        ("date", column.date, MAX_DAYS),
+        ("datetime", column.datetime, MAX_DAYS),
+        ("time", column.time, 24),
+    ] {
+        if let Some([low, high]) = range
+            && (low < -MAX_DAYS || high > most || (name == "time" && low < 0))
+        {
+            return Err(format!("{name}: the ends are beyond what it can give"));
+        }
+    }
+    if column
+        .real
+        .is_some_and(|[low, high]| !(low <= high && (high - low).is_finite()))
+    {
+        return Err("real: two finite numbers, the first not above the second".into());
+    }
+    if column
+        .weights
+        .iter()
+        .flatten()
+        .any(|weight| !weight.is_finite() || *weight < 0.0)
+    {
+        return Err("weights are finite and not below 0".into());
+    }
+    if let Some([low, high]) = column.len
+        && (low > high || high > MAX_LENGTH)
+    {
+        return Err(format!(
+            "len: the least is not above the greatest, and that at most {MAX_LENGTH}"
+        ));
+    }
     if let Some(reference) = &column.reference
         && schema.resolve(reference).is_none()
     {
@@ -393,6 +441,7 @@ impl Generator<'_> {
                         let number = draws.between(i64::from(low), i64::from(high));
                         std::iter::repeat_n(Some(parent), number as usize)
                     })
+                    .take(MAX_ROWS + 1)
                     .collect()
             }
             _ => {
@@ -403,11 +452,11 @@ impl Generator<'_> {
                     (rows * scale).round()
                 };
                 let least = usize::from(table.rows.is_some_and(|rows| rows > 0));
-                vec![None; (rows as usize).max(least)]
+                vec![None; (rows as usize).max(least).min(MAX_ROWS + 1)]
             }
         };
         if parents.len() > MAX_ROWS {
-            return Err(format!("{} rows; {MAX_ROWS} are the most", parents.len()));
+            return Err(format!("more than {MAX_ROWS} rows, which are the most"));
         }
         let parent_columns = self.parent_columns(at, table)?;
         let mut columns: Vec<usize> = parent_columns.iter().map(|(own, _)| *own).collect();
@@ -583,7 +632,7 @@ impl Generator<'_> {
                 span + permute(context.number as u64, count, key)
             ))
         } else if let Some(first) = column.sequence {
-            Cell::Integer(first + context.number as i64)
+            Cell::Integer(first.saturating_add(context.number as i64))
         } else if let Some(cell) = plain_value(column, self.clock, draws) {
             cell
         } else if let Some(reference) = &column.reference {
@@ -661,7 +710,9 @@ pub(crate) fn plain_value(column: &ColumnData, clock: i64, draws: &mut Draws) ->
         Cell::from_json(choices.get(at).unwrap_or(&Value::Null))
     } else if let Some([low, high]) = column.int {
         let step = column.step.unwrap_or(1).max(1);
-        Cell::Integer(low + step * draws.between(0, (high - low) / step))
+        let steps = (i128::from(high) - i128::from(low)) / i128::from(step);
+        let steps = i64::try_from(steps).unwrap_or(i64::MAX);
+        Cell::Integer(low.saturating_add(step.saturating_mul(draws.between(0, steps))))
     } else if let Some([low, high]) = column.real {
         let places = i64::from(column.places.unwrap_or(2));
         Cell::Real(crate::functions::round_half_even(

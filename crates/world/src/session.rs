@@ -21,6 +21,8 @@ use crate::snapshot::{Memory, Snapshot, SnapshotError, write_rows};
 use crate::state::{State, StateError};
 use crate::world::{Inner, World};
 
+/// A rule may take this many times the steps of a call: it sees what the agent cannot, in one query.
+const RULE_SHARE: u32 = 10;
 /// Replies kept for calls that are sent again with the same request id.
 const KEPT_REPLIES: usize = 8;
 
@@ -291,6 +293,10 @@ impl Session {
             .get(tool)
             .copied()
             .filter(|at| world.tools[*at].actor == actor);
+        if let Some(message) = crate::arguments::too_large(arguments) {
+            // Not kept in the log either: a session must be able to write and read its own.
+            return self.rejected(actor, tool, Value::Null, CallError::limit(message));
+        }
         let Some(position) = position else {
             let known: Vec<&str> = world
                 .tools
@@ -321,6 +327,12 @@ impl Session {
             return self.rejected(actor, tool, Value::Object(canonical), error);
         }
         self.bind(definition, &canonical);
+        let longest = world.file.limits.string_bytes as usize;
+        let fits = |cell: &Cell| cell.as_text().is_none_or(|text| text.len() <= longest);
+        if !self.slots.iter().all(fits) {
+            let error = CallError::limit(format!("an argument takes more than {longest} bytes"));
+            return self.rejected(actor, tool, Value::Object(canonical), error);
+        }
         let mut record = CallRecord {
             actor,
             tool: tool.to_string(),
@@ -402,7 +414,8 @@ impl Session {
             return Err(CallError::fault("the session has no connection"));
         };
         let base_slots = self.slots[..2 * tool.parameters().len()].to_vec();
-        let before = evaluate_rules(live, &tool.rules, &base_slots, true)?;
+        let rule_steps = world.file.limits.vm_steps.saturating_mul(RULE_SHARE);
+        let before = evaluate_rules(live, &tool.rules, &base_slots, true, rule_steps)?;
 
         let (touched, minted) = {
             let mut shared = live.cells.lock();
@@ -436,20 +449,30 @@ impl Session {
                 .map_err(|_| CallError::fault("a result is not UTF-8"))?;
             Ok((json, outcome.shown))
         });
+        // A rule that cannot be put makes the call a failed one, which changes nothing.
+        let result = result.and_then(|(json, shown)| {
+            let step = i64::from(world.file.clock_step_s);
+            let changed = {
+                let mut shared = live.cells.lock();
+                shared.now += step;
+                std::mem::take(&mut shared.changed)
+            };
+            let judged = evaluate_rules(live, &tool.rules, &base_slots, false, rule_steps)
+                .and_then(|after| {
+                    Ok((after, evaluate_effects(live, world, &changed, rule_steps)?))
+                });
+            if judged.is_err() {
+                live.cells.lock().now -= step;
+            }
+            judged.map(|(after, effects)| (json, shown, after, effects))
+        });
         match result {
-            Ok((json, shown)) => {
+            Ok((json, shown, after, effects)) => {
+                without_budget(&live.cells);
                 if transaction {
                     live.simple("RELEASE call")
                         .map_err(|error| call_error(&error))?;
                 }
-                let changed = {
-                    let mut shared = live.cells.lock();
-                    shared.now += i64::from(world.file.clock_step_s);
-                    std::mem::take(&mut shared.changed)
-                };
-                without_budget(&live.cells);
-                let after = evaluate_rules(live, &tool.rules, &base_slots, false)?;
-                let effects = evaluate_effects(live, world, &changed)?;
                 record.violations = before;
                 for rule in after.into_iter().chain(effects) {
                     if !record.violations.contains(&rule) {
@@ -574,7 +597,7 @@ fn call_hash(occurrences: &mut BTreeMap<[u8; 32], u32>, record: &CallRecord) -> 
     let own = *hasher.finalize().as_bytes();
     let count = occurrences.entry(own).or_default();
     hasher.update(&count.to_le_bytes());
-    *count += 1;
+    *count = count.wrapping_add(1);
     *hasher.finalize().as_bytes()
 }
 
@@ -600,12 +623,13 @@ fn evaluate_rules(
     rules: &[ToolRule],
     slots: &[Cell],
     before: bool,
+    steps: u32,
 ) -> Result<Vec<usize>, CallError> {
     let mut violated = Vec::new();
     for rule in rules {
         let Some(query) = &rule.query else { continue };
         if if before { rule.before } else { rule.after } {
-            without_budget(&live.cells);
+            live.set_budget(steps);
             let found = live
                 .prepare(query, slots)
                 .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))
@@ -624,6 +648,7 @@ fn evaluate_effects(
     live: &Live,
     world: &Inner,
     changed: &[Changed],
+    steps: u32,
 ) -> Result<Vec<usize>, CallError> {
     let mut violated = Vec::new();
     if changed.is_empty() {
@@ -648,6 +673,7 @@ fn evaluate_effects(
             let absent = || vec![Cell::Null; columns];
             let mut slots = change.old.clone().unwrap_or_else(absent);
             slots.extend(change.new.clone().unwrap_or_else(absent));
+            live.set_budget(steps);
             let found = live
                 .prepare(query, &slots)
                 .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))

@@ -11,7 +11,7 @@ use crate::cell::{Cell, Row};
 use crate::connection::without_budget;
 use crate::execute::Shown;
 use crate::functions::MintedText;
-use crate::live::Live;
+use crate::live::{Live, has_key};
 use crate::reply::Reply;
 use crate::session::{CallRecord, Session};
 use crate::sql::{Schema, Table, TableKind, quoted};
@@ -364,10 +364,10 @@ fn changed_rows(state: &State, live: &Live) -> rusqlite::Result<Vec<ChangedRow>>
     let mut rows = Vec::new();
     let base = state.base();
     for (table, key) in touched {
-        let columns = schema.tables[usize::from(table)].columns.len();
+        let own = &schema.tables[usize::from(table)];
         let text = &state.row_texts()[usize::from(table)].read;
-        let now = row_at(&live.connection, text, columns, &key)?;
-        let before = row_at(&base, text, columns, &key)?;
+        let now = row_at(&live.connection, text, own, &key)?;
+        let before = row_at(&base, text, own, &key)?;
         if now != before {
             rows.push(ChangedRow {
                 table,
@@ -399,7 +399,7 @@ type Found = Option<(Option<i64>, Row)>;
 fn row_at(
     connection: &Connection,
     text: &str,
-    columns: usize,
+    table: &Table,
     key: &[Cell],
 ) -> rusqlite::Result<Found> {
     let mut statement = connection.prepare_cached(text)?;
@@ -410,9 +410,12 @@ fn row_at(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let cells = (0..columns)
+    let cells = (0..table.columns.len())
         .map(|at| row.get::<_, Cell>(at + 1))
         .collect::<rusqlite::Result<Row>>()?;
+    if !has_key(table, &cells, key) {
+        return Ok(None);
+    }
     Ok(Some((row.get(0)?, cells)))
 }
 

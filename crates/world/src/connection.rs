@@ -63,7 +63,7 @@ pub(crate) const GENERATING_STEPS: i64 = 2_000_000_000;
 
 /// Gives the next statements this many steps together.
 pub(crate) fn set_budget(cells: &Cells, steps: i64) {
-    cells.steps.store(steps, Ordering::Relaxed);
+    cells.set_budget(steps);
 }
 
 /// Lets the engine's own statements take as many steps as they need.

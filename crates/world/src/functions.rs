@@ -105,6 +105,8 @@ pub(crate) struct Cells {
     shared: Mutex<Shared>,
     /// Steps of SQLite's virtual machine left to the current call.
     pub(crate) steps: AtomicI64,
+    /// Patterns that the current call has matched with.
+    patterns: Mutex<Vec<String>>,
 }
 
 /// The progress handler runs once per this many steps of SQLite's virtual machine.
@@ -113,6 +115,25 @@ pub(crate) const STEP_UNIT: i32 = 1_000;
 impl Cells {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the next call, or rule, this many steps.
+    pub(crate) fn set_budget(&self, steps: i64) {
+        self.steps.store(steps, Ordering::Relaxed);
+        self.patterns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// True when the current call matches with this pattern for the first time.
+    fn is_new(&self, pattern: &str) -> bool {
+        let mut known = self.patterns.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = !known.iter().any(|own| own == pattern);
+        if new {
+            known.push(pattern.to_string());
+        }
+        new
     }
 
     /// Charges work that SQLite's step counter does not see, as if it had taken this many steps.
@@ -492,8 +513,9 @@ fn compiled(pattern: &str) -> Option<(Regex, usize)> {
 }
 
 fn matches(pattern: &str, text: &str, cells: &Cells) -> Result<bool> {
-    // Whether it is compiled already must not show in what it costs.
-    cells.charge(pattern.len())?;
+    // What a call pays must not depend on what other calls have compiled before.
+    let new = cells.is_new(pattern);
+    cells.charge(if new { pattern.len() } else { 0 })?;
     PATTERNS.with(|patterns| {
         let mut patterns = patterns.borrow_mut();
         let known = patterns.iter().position(|(known, _)| known == pattern);
@@ -507,7 +529,12 @@ fn matches(pattern: &str, text: &str, cells: &Cells) -> Result<bool> {
                 patterns.len() - 1
             }
         };
-        match &patterns[position].1 {
+        let compiled = &patterns[position].1;
+        if new {
+            let largest = PATTERN_BYTES[PATTERN_BYTES.len() - 1];
+            cells.charge(compiled.as_ref().map_or(largest, |(_, size)| *size) / 8)?;
+        }
+        match compiled {
             Some((pattern, size)) => {
                 cells.charge(text.len() * (size / PATTERN_BYTES[0]) / 64)?;
                 Ok(pattern.is_match(text))

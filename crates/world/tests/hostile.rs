@@ -827,6 +827,10 @@ fn runaway_calls_end_as_limit() {
             )],
         ),
         (
+            "thousands of regular expressions",
+            vec![("return", format!("{ENDLESS} SELECT count(*) AS v FROM c WHERE 'abc' REGEXP ('\\w{{5}}' || i)"))],
+        ),
+        (
             "pages of the database",
             vec![("run", format!("INSERT INTO notes (text) SELECT {big} FROM json_each('[1,2,3,4,5,6,7,8,9,10]')"))],
         ),

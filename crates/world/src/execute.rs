@@ -26,11 +26,14 @@ pub(crate) struct Execution<'a> {
     pub(crate) live: &'a Live,
     pub(crate) limits: &'a LimitsFile,
     pub(crate) slots: &'a mut [Cell],
+    /// Where the steps stopped when one failed: positions from 1, of inner steps after that of theirs.
+    pub(crate) stopped: Vec<usize>,
 }
 
 impl Execution<'_> {
     pub(crate) fn run(&mut self, steps: &[Step]) -> Result<Option<Outcome>, CallError> {
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
+            self.stopped.push(at + 1);
             match step {
                 Step::Require {
                     guard,
@@ -97,6 +100,7 @@ impl Execution<'_> {
                 }
                 Step::Return(returned) => return self.result(returned).map(Some),
             }
+            self.stopped.pop();
         }
         Ok(None)
     }

@@ -60,6 +60,8 @@ pub struct Session {
     occurrences: BTreeMap<[u8; 32], u32>,
     kept: VecDeque<(String, Reply)>,
     slots: Vec<Cell>,
+    /// Where the last call that reached its steps stopped, if it failed there.
+    stopped: Vec<usize>,
 }
 
 impl Session {
@@ -73,6 +75,7 @@ impl Session {
             occurrences: BTreeMap::new(),
             kept: VecDeque::new(),
             slots: Vec::new(),
+            stopped: Vec::new(),
         };
         session.start(seed)?;
         Ok(session)
@@ -198,6 +201,13 @@ impl Session {
             let shared = live.cells.lock();
             shared.minted.iter().map(|id| id.id.to_string()).collect()
         })
+    }
+
+    /// The step at which the last call stopped that failed in its steps: `step 2, inner step 1`; empty
+    /// when it failed elsewhere.
+    pub(crate) fn stopped_at(&self) -> String {
+        let steps: Vec<String> = self.stopped.iter().map(|at| format!("step {at}")).collect();
+        steps.join(", inner ")
     }
 
     /// All calls so far.
@@ -326,6 +336,7 @@ impl Session {
             let error = CallError::fault(error.to_string());
             return self.rejected(actor, tool, Value::Object(canonical), error);
         }
+        self.stopped.clear();
         self.bind(definition, &canonical);
         let longest = world.file.limits.string_bytes as usize;
         let fits = |cell: &Cell| cell.as_text().is_none_or(|text| text.len() <= longest);
@@ -433,13 +444,17 @@ impl Session {
             live.simple("SAVEPOINT call")
                 .map_err(|error| call_error(&error))?;
         }
-        let result = Execution {
+        let mut execution = Execution {
             live,
             limits: &world.file.limits,
             slots: &mut self.slots,
+            stopped: Vec::new(),
+        };
+        let result = execution.run(&tool.steps);
+        if result.is_err() {
+            self.stopped = execution.stopped;
         }
-        .run(&tool.steps)
-        .and_then(|outcome| {
+        let result = result.and_then(|outcome| {
             after_call(live, world, record.actor)?;
             let outcome = outcome.unwrap_or_default();
             Ok(outcome)
@@ -512,6 +527,7 @@ impl Session {
             let occurrences = std::mem::take(&mut self.occurrences);
             let kept = std::mem::take(&mut self.kept);
             let slots = std::mem::take(&mut self.slots);
+            let stopped = std::mem::take(&mut self.stopped);
             self.start(self.seed)
                 .map_err(|error| CallError::fault(error.to_string()))?;
             self.replay(&log);
@@ -519,6 +535,7 @@ impl Session {
             self.occurrences = occurrences;
             self.kept = kept;
             self.slots = slots;
+            self.stopped = stopped;
             return Ok(());
         }
         if transaction {
@@ -611,6 +628,7 @@ fn after_call(live: &Live, world: &Inner, actor: Actor) -> Result<(), CallError>
             live,
             limits: &world.file.limits,
             slots: &mut slots,
+            stopped: Vec::new(),
         }
         .run(steps)?;
     }

@@ -7,6 +7,11 @@ use crate::cell::Cell;
 
 /// The arguments of one call may take this many bytes as JSON.
 pub(crate) const MAX_ARGUMENT_BYTES: usize = 256 << 10;
+/// They may be nested this deep. The log of calls, which holds them a few levels further down, must be
+/// readable again, and JSON is read to a depth of 128.
+const MAX_DEPTH: usize = 64;
+/// A message names this many wrong arguments at most.
+const MAX_NAMED: usize = 8;
 /// A message about an argument shows this many characters of it at most.
 const MAX_SHOWN: usize = 200;
 
@@ -126,30 +131,31 @@ impl ArgumentSchema {
                 shown(arguments)
             ));
         };
-        if self.lenient {
-            return Ok(given.clone());
-        }
         let mut wrong: Vec<String> = Vec::new();
-        if self.closed {
-            for name in given.keys() {
-                if !self.parameters.iter().any(|known| known.name == *name) {
-                    let known: Vec<&str> = self
-                        .parameters
-                        .iter()
-                        .map(|known| known.name.as_str())
-                        .collect();
-                    wrong.push(format!(
-                        "{}: no such parameter; there are: {}",
-                        cut(name),
-                        known.join(", ")
-                    ));
-                }
-            }
-        }
         if let Some(place) = unbindable(arguments) {
             wrong.push(place);
         }
-        for error in self.validator.iter_errors(arguments).take(8) {
+        if self.lenient && wrong.is_empty() {
+            return Ok(given.clone());
+        }
+        if self.closed {
+            let unknown = given
+                .keys()
+                .filter(|name| !self.parameters.iter().any(|known| known.name == **name));
+            for name in unknown.take(MAX_NAMED) {
+                let known: Vec<&str> = self
+                    .parameters
+                    .iter()
+                    .map(|known| known.name.as_str())
+                    .collect();
+                wrong.push(format!(
+                    "{}: no such parameter; there are: {}",
+                    cut(name),
+                    known.join(", ")
+                ));
+            }
+        }
+        for error in self.validator.iter_errors(arguments).take(MAX_NAMED) {
             let path = error.instance_path().to_string();
             let place = path.trim_start_matches('/').replace('/', ".");
             let message = cut(&error.to_string());
@@ -284,6 +290,33 @@ fn canonicalise(value: &mut Value, schema: &Value) {
     }
 }
 
+/// Why arguments are more than any call may bring, if they are.
+pub(crate) fn too_large(arguments: &Value) -> Option<String> {
+    fn weigh(value: &Value, depth: usize, bytes: &mut usize) -> Option<String> {
+        if depth > MAX_DEPTH {
+            return Some(format!("arguments may be nested {MAX_DEPTH} levels deep"));
+        }
+        *bytes += match value {
+            Value::String(text) => text.len() + 3,
+            _ => 2,
+        };
+        if *bytes > MAX_ARGUMENT_BYTES {
+            return Some(format!("arguments may take {MAX_ARGUMENT_BYTES} bytes"));
+        }
+        match value {
+            Value::Array(elements) => elements
+                .iter()
+                .find_map(|element| weigh(element, depth + 1, bytes)),
+            Value::Object(members) => members.iter().find_map(|(name, member)| {
+                *bytes += name.len() + 4;
+                weigh(member, depth + 1, bytes)
+            }),
+            _ => None,
+        }
+    }
+    weigh(arguments, 0, &mut 0)
+}
+
 /// A place of the arguments that SQLite could not hold faithfully.
 fn unbindable(value: &Value) -> Option<String> {
     match value {
@@ -305,6 +338,17 @@ fn unbindable(value: &Value) -> Option<String> {
         }),
         _ => None,
     }
+}
+
+/// Checks results against a tool's `[output]`. The message says what is wrong with the schema.
+pub(crate) fn output_validator(schema: &Value) -> Result<Validator, String> {
+    if has_remote_reference(schema) {
+        return Err("$ref may point into the same schema only: \"#/...\"".into());
+    }
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .build(schema)
+        .map_err(|error| format!("not a valid JSON Schema: {error}"))
 }
 
 fn has_remote_reference(schema: &Value) -> bool {

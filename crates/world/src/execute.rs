@@ -26,26 +26,27 @@ pub(crate) struct Execution<'a> {
     pub(crate) live: &'a Live,
     pub(crate) limits: &'a LimitsFile,
     pub(crate) slots: &'a mut [Cell],
+    /// Where the steps stopped when one failed: positions from 1, of inner steps after that of theirs.
+    pub(crate) stopped: Vec<usize>,
 }
 
 impl Execution<'_> {
     pub(crate) fn run(&mut self, steps: &[Step]) -> Result<Option<Outcome>, CallError> {
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
+            self.stopped.push(at + 1);
             match step {
                 Step::Require {
                     guard,
                     query,
                     error,
                 } => {
-                    let mut prepared = self
-                        .live
-                        .prepare(query, self.slots)
-                        .map_err(|error| call_error(&error))?;
+                    let mut prepared = self.prepare(query)?;
                     let found = prepared
                         .raw_query()
                         .next()
                         .map_err(|error| call_error(&error))?
                         .is_some();
+                    self.live.charge(&prepared);
                     if !found {
                         return Err(self.refused(*guard, error, &[]));
                     }
@@ -89,19 +90,32 @@ impl Execution<'_> {
                 } => self.for_each(*array, *element, *index, members, steps)?,
                 Step::Run { statements } => {
                     for statement in statements {
-                        let mut prepared = self
-                            .live
-                            .prepare(statement, self.slots)
-                            .map_err(|error| call_error(&error))?;
+                        let mut prepared = self.prepare(statement)?;
                         let mut rows = prepared.raw_query();
                         // RETURNING gives rows that nobody reads; the statement runs to its end.
                         while rows.next().map_err(|error| call_error(&error))?.is_some() {}
+                        drop(rows);
+                        self.live.charge(&prepared);
                     }
                 }
                 Step::Return(returned) => return self.result(returned).map(Some),
             }
+            self.stopped.pop();
         }
         Ok(None)
+    }
+
+    /// A statement ready to run, unless the call's budget is spent.
+    fn prepare(
+        &self,
+        statement: &crate::program::Statement,
+    ) -> Result<rusqlite::CachedStatement<'_>, CallError> {
+        if self.live.is_spent() {
+            return Err(CallError::limit("the call ran too long"));
+        }
+        self.live
+            .prepare(statement, self.slots)
+            .map_err(|error| call_error(&error))
     }
 
     fn refused(&self, guard: usize, error: &Template, row: &[Cell]) -> CallError {
@@ -123,19 +137,20 @@ impl Execution<'_> {
         query: &crate::program::Statement,
         columns: usize,
     ) -> Result<Option<Vec<Cell>>, CallError> {
-        let mut prepared = self
-            .live
-            .prepare(query, self.slots)
-            .map_err(|error| call_error(&error))?;
+        let mut prepared = self.prepare(query)?;
         let mut rows = prepared.raw_query();
         let row = rows.next().map_err(|error| call_error(&error))?;
-        row.map(|row| {
-            (0..columns)
-                .map(|at| row.get::<_, Cell>(at))
-                .collect::<rusqlite::Result<_>>()
-        })
-        .transpose()
-        .map_err(|error| call_error(&error))
+        let cells = row
+            .map(|row| {
+                (0..columns)
+                    .map(|at| row.get::<_, Cell>(at))
+                    .collect::<rusqlite::Result<_>>()
+            })
+            .transpose()
+            .map_err(|error| call_error(&error));
+        drop(rows);
+        self.live.charge(&prepared);
+        cells
     }
 
     fn for_each(
@@ -165,10 +180,7 @@ impl Execution<'_> {
     }
 
     fn result(&mut self, returned: &Returned) -> Result<Outcome, CallError> {
-        let mut prepared = self
-            .live
-            .prepare(&returned.query, self.slots)
-            .map_err(|error| call_error(&error))?;
+        let mut prepared = self.prepare(&returned.query)?;
         let mut rows = prepared.raw_query();
         let mut outcome = Outcome::default();
         let many = matches!(returned.rows, Rows::Objects | Rows::Scalars);
@@ -203,15 +215,15 @@ impl Execution<'_> {
                 }
                 let value = row.get_ref(at).map_err(|error| call_error(&error))?;
                 write_cell(&mut outcome.json, value, shape).map_err(CallError::fault)?;
+                if outcome.json.len() > self.limits.reply_bytes as usize {
+                    return Err(CallError::limit(format!(
+                        "the result is larger than {} bytes; narrow the request",
+                        self.limits.reply_bytes
+                    )));
+                }
             }
             if object {
                 outcome.json.push(b'}');
-            }
-            if outcome.json.len() > self.limits.reply_bytes as usize {
-                return Err(CallError::limit(format!(
-                    "the result is larger than {} bytes; narrow the request",
-                    self.limits.reply_bytes
-                )));
             }
             let mut hidden = returned.columns.len();
             for group in &returned.keys {

@@ -146,8 +146,10 @@ pub(crate) struct Changed {
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
     shared: Mutex<Shared>,
-    /// Steps left to the current call, in units of [`STEP_UNIT`].
+    /// Steps of SQLite's virtual machine left to the current call.
     pub(crate) steps: AtomicI64,
+    /// Patterns that the current call has matched with.
+    patterns: Mutex<Vec<String>>,
 }
 
 /// The progress handler runs once per this many steps of SQLite's virtual machine.
@@ -158,10 +160,35 @@ impl Cells {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Charges work that SQLite's step counter does not see; true when the budget is spent.
-    fn charge(&self, bytes: usize) -> bool {
-        let units = (bytes / 4_096) as i64;
-        units > 0 && self.steps.fetch_sub(units, Ordering::Relaxed) - units < 0
+    /// Gives the next call, or rule, this many steps.
+    pub(crate) fn set_budget(&self, steps: i64) {
+        self.steps.store(steps, Ordering::Relaxed);
+        self.patterns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// True when the current call matches with this pattern for the first time.
+    fn is_new(&self, pattern: &str) -> bool {
+        let mut known = self.patterns.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = !known.iter().any(|own| own == pattern);
+        if new {
+            known.push(pattern.to_string());
+        }
+        new
+    }
+
+    /// Charges work that SQLite's step counter does not see, as if it had taken this many steps.
+    ///
+    /// # Errors
+    /// When the budget is spent.
+    fn charge(&self, steps: usize) -> Result<()> {
+        let steps = steps as i64;
+        if self.steps.fetch_sub(steps, Ordering::Relaxed) < steps {
+            return Err(failed("limit: the call ran too long"));
+        }
+        Ok(())
     }
 }
 
@@ -349,6 +376,10 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
                 Cell::from_sql(context.get_raw(at)).map_err(|error| failed(&error.to_string()))?,
             );
         }
+        if key == [Cell::Integer(i64::MAX)] {
+            // SQLite would draw the next rowid at random.
+            return Err(failed("limit: no key can follow this one"));
+        }
         let mut shared = own.lock();
         if shared
             .touched
@@ -356,6 +387,22 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
             .is_none_or(|(last, last_key)| *last != table || *last_key != key)
         {
             shared.touched.push((table, key));
+        }
+        Ok(0)
+    })?;
+    connection.create_scalar_function("__hold", -1, direct, |context| {
+        for at in 0..context.len() {
+            let sound = match context.get_raw(at) {
+                ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_ok(),
+                ValueRef::Real(value) => value.is_finite(),
+                ValueRef::Blob(_) => false,
+                ValueRef::Null | ValueRef::Integer(_) => true,
+            };
+            if !sound {
+                return Err(failed(
+                    "a value cannot be held: a number that is not finite, or text that is not Unicode",
+                ));
+            }
         }
         Ok(0)
     })?;
@@ -460,11 +507,26 @@ fn date_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> {
                 values.push(Value::Text("now".into()));
             }
             let times = if name == "timediff" { 2 } else { 1 };
+            let mut subsecond = false;
             for (at, value) in values.iter_mut().enumerate() {
-                let Value::Text(text) = value else { continue };
+                let text = match value {
+                    Value::Text(text) => text,
+                    Value::Blob(_) => return Err(failed(&format!("{name}: a BLOB is no time"))),
+                    _ => continue,
+                };
+                // SQLite reads up to the first U+0000 only: 'now' could hide before one.
+                if text.contains('\0') {
+                    return Err(failed(&format!("{name}: a text holds U+0000")));
+                }
                 let word = text.trim().to_ascii_lowercase();
                 if (first..first + times).contains(&at) && word == "now" {
                     *text = instant::format_sql(now);
+                } else if (first..first + times).contains(&at)
+                    && ["subsec", "subsecond"].contains(&word.as_str())
+                {
+                    // In the place of a time it stands for the time now, with fractions.
+                    *text = instant::format_sql(now);
+                    subsecond = times == 1;
                 } else if word == "localtime" || word == "utc" {
                     return Err(failed(&format!(
                         "{name}: the modifier '{word}' would depend on the machine's time zone"
@@ -472,6 +534,9 @@ fn date_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> {
                 } else if word == "now" {
                     return Err(failed(&format!("{name}: 'now' is not a modifier")));
                 }
+            }
+            if subsecond {
+                values.insert(first + 1, Value::Text("subsec".into()));
             }
             delegate(name, &values)
         })?;
@@ -504,11 +569,34 @@ fn delegate(name: &str, values: &[Value]) -> Result<Value> {
 }
 
 thread_local! {
-    /// Compiled patterns of `regexp`, the most recent last.
-    static PATTERNS: RefCell<Vec<(String, Option<Regex>)>> = const { RefCell::new(Vec::new()) };
+    /// Compiled patterns of `regexp` with the size that each needs, the most recent last.
+    static PATTERNS: RefCell<Vec<Compiled>> = const { RefCell::new(Vec::new()) };
 }
 
-fn matches(pattern: &str, text: &str) -> Result<bool> {
+/// A pattern, and its program unless it is wrong or too large, with the program's size in bytes as a
+/// power of four.
+type Compiled = (String, Option<(Regex, usize)>);
+
+/// Sizes of programs that are tried in turn. The time to match is at most proportional to the size of
+/// the program times the length of the text, so a call pays for both.
+const PATTERN_BYTES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
+
+/// The program of a pattern and its size.
+fn compiled(pattern: &str) -> Option<(Regex, usize)> {
+    PATTERN_BYTES.iter().find_map(|size| {
+        regex::RegexBuilder::new(pattern)
+            .size_limit(*size)
+            .dfa_size_limit(1 << 20)
+            .build()
+            .ok()
+            .map(|own| (own, *size))
+    })
+}
+
+fn matches(pattern: &str, text: &str, cells: &Cells) -> Result<bool> {
+    // What a call pays must not depend on what other calls have compiled before.
+    let new = cells.is_new(pattern);
+    cells.charge(if new { pattern.len() } else { 0 })?;
     PATTERNS.with(|patterns| {
         let mut patterns = patterns.borrow_mut();
         let known = patterns.iter().position(|(known, _)| known == pattern);
@@ -518,17 +606,23 @@ fn matches(pattern: &str, text: &str) -> Result<bool> {
                 if patterns.len() >= 64 {
                     patterns.remove(0);
                 }
-                let compiled = regex::RegexBuilder::new(pattern)
-                    .size_limit(1 << 20)
-                    .build()
-                    .ok();
-                patterns.push((pattern.to_string(), compiled));
+                patterns.push((pattern.to_string(), compiled(pattern)));
                 patterns.len() - 1
             }
         };
-        match &patterns[position].1 {
-            Some(pattern) => Ok(pattern.is_match(text)),
-            None => Err(failed("regexp: the pattern is not a valid expression")),
+        let compiled = &patterns[position].1;
+        if new {
+            let largest = PATTERN_BYTES[PATTERN_BYTES.len() - 1];
+            cells.charge(compiled.as_ref().map_or(largest, |(_, size)| *size) / 8)?;
+        }
+        match compiled {
+            Some((pattern, size)) => {
+                cells.charge(text.len() * (size / PATTERN_BYTES[0]) / 64)?;
+                Ok(pattern.is_match(text))
+            }
+            None => Err(failed(
+                "regexp: the pattern is not a valid expression, or too large",
+            )),
         }
     })
 }
@@ -542,19 +636,19 @@ fn pure_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> {
         let (Some(pattern), Some(text)) = (text_of(context, 0)?, text_of(context, 1)?) else {
             return Ok(None);
         };
-        if own.charge(text.len()) {
-            return Err(failed("limit: the call ran too long"));
-        }
-        matches(&pattern, &text).map(Some)
+        matches(&pattern, &text, &own).map(Some)
     })?;
     for (name, upper) in [("lower", false), ("upper", true)] {
+        let own = Arc::clone(cells);
         connection.create_scalar_function(name, 1, flags, move |context| {
-            Ok(text_of(context, 0)?.map(|text| {
-                if upper {
-                    text.to_uppercase()
-                } else {
-                    text.to_lowercase()
-                }
+            let Some(text) = text_of(context, 0)? else {
+                return Ok(None);
+            };
+            own.charge(text.len() / 4)?;
+            Ok(Some(if upper {
+                text.to_uppercase()
+            } else {
+                text.to_lowercase()
             }))
         })?;
     }
@@ -563,9 +657,7 @@ fn pure_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> {
         let Some(text) = text_of(context, 0)? else {
             return Ok(None);
         };
-        if own.charge(text.len()) {
-            return Err(failed("limit: the call ran too long"));
-        }
+        own.charge(text.len() / 4)?;
         let digest = Sha256::digest(text.as_bytes());
         Ok(Some(
             digest

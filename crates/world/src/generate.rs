@@ -19,6 +19,10 @@ const FILE: &str = "data.toml";
 const SIZES: [&str; 3] = ["small", "medium", "large"];
 /// A generated table may have this many rows.
 const MAX_ROWS: usize = 2_000_000;
+/// Days from the clock that a date may lie: about 1,000 years, which SQLite's date functions can count.
+const MAX_DAYS: i64 = 365_000;
+/// Greatest length of `list_of`.
+const MAX_LENGTH: u32 = 1_000;
 /// Tries to find a value that no other row has.
 const UNIQUE_TRIES: usize = 60;
 
@@ -318,11 +322,10 @@ fn check_options(column: &ColumnData) -> Result<(), String> {
             return Err(format!("{name} is a probability: 0 to 1"));
         }
     }
-    // 1,000 years are days that SQLite's date functions can still count.
     for (name, range, low, high) in [
         ("int", column.int, i64::MIN / 4, i64::MAX / 4),
-        ("date", column.date, -365_000, 365_000),
-        ("datetime", column.datetime, -365_000, 365_000),
+        ("date", column.date, -MAX_DAYS, MAX_DAYS),
+        ("datetime", column.datetime, -MAX_DAYS, MAX_DAYS),
         ("time", column.time, 0, 24),
     ] {
         if let Some([from, to]) = range
@@ -333,19 +336,24 @@ fn check_options(column: &ColumnData) -> Result<(), String> {
             ));
         }
     }
-    if column.len.is_some_and(|[low, high]| low > high) {
-        return Err("len = [least, greatest]".into());
+    if column
+        .len
+        .is_some_and(|[low, high]| low > high || high > MAX_LENGTH)
+    {
+        return Err(format!("len = [least, greatest], at most {MAX_LENGTH}"));
     }
     if let Some([low, high]) = column.real
-        && !(low.is_finite() && high.is_finite() && low <= high)
+        && !(low <= high && (high - low).is_finite())
     {
-        return Err("real = [least, greatest]".into());
+        return Err("real = [least, greatest], finite".into());
     }
     if column.step.is_some_and(|step| step < 1) {
         return Err("step is at least 1".into());
     }
     if let Some(weights) = &column.weights
-        && !(weights.iter().all(|weight| *weight >= 0.0)
+        && !(weights
+            .iter()
+            .all(|weight| weight.is_finite() && *weight >= 0.0)
             && weights.iter().any(|weight| *weight > 0.0))
     {
         return Err("weights are 0 or more, and not all 0".into());
@@ -537,6 +545,7 @@ impl Generator<'_> {
                         let number = draws.between(i64::from(low), i64::from(high));
                         std::iter::repeat_n(Some(parent), number as usize)
                     })
+                    .take(MAX_ROWS + 1)
                     .collect()
             }
             _ if !written.is_empty() => vec![None; written.len()],
@@ -548,11 +557,11 @@ impl Generator<'_> {
                     (rows * scale).round()
                 };
                 let least = usize::from(table.rows.is_some_and(|rows| rows > 0));
-                vec![None; (rows as usize).max(least)]
+                vec![None; (rows as usize).max(least).min(MAX_ROWS + 1)]
             }
         };
         if parents.len() > MAX_ROWS {
-            return Err(format!("{} rows; {MAX_ROWS} are the most", parents.len()));
+            return Err(format!("more than {MAX_ROWS} rows, which are the most"));
         }
         let parent_columns = self.parent_columns(at, table)?;
         let mut columns: Vec<usize> = parent_columns.iter().map(|(own, _)| *own).collect();
@@ -731,7 +740,7 @@ impl Generator<'_> {
                 id.ok_or_else(|| format!("more rows than ids of {} digits", self.id_digits))?,
             )
         } else if let Some(first) = column.sequence {
-            Cell::Integer(first + context.number as i64)
+            Cell::Integer(first.saturating_add(context.number as i64))
         } else if let Some(cell) = plain_value(column, self.clock, draws) {
             cell
         } else if let Some(reference) = &column.reference {
@@ -809,7 +818,9 @@ pub(crate) fn plain_value(column: &ColumnData, clock: i64, draws: &mut Draws) ->
         Cell::from_json(choices.get(at).unwrap_or(&Value::Null))
     } else if let Some([low, high]) = column.int {
         let step = column.step.unwrap_or(1).max(1);
-        Cell::Integer(low + step * draws.between(0, (high - low) / step))
+        let steps = (i128::from(high) - i128::from(low)) / i128::from(step);
+        let steps = i64::try_from(steps).unwrap_or(i64::MAX);
+        Cell::Integer(low.saturating_add(step.saturating_mul(draws.between(0, steps))))
     } else if let Some([low, high]) = column.real {
         let places = i64::from(column.places.unwrap_or(2));
         Cell::Real(crate::functions::round_half_even(

@@ -11,8 +11,11 @@ use crate::connection;
 use crate::functions::{Cells, STEP_UNIT};
 use crate::program::Statement;
 use crate::reply::CallError;
-use crate::sql::{Table, TableKind, quoted};
+use crate::sql::{ColumnType, Table, TableKind, quoted};
 use crate::world::Inner;
+
+/// What running a statement costs beside its steps: about as long as binding and resetting one takes.
+const STATEMENT_STEPS: i32 = 25;
 
 /// A connection at an initial state, inside its episode's savepoint.
 #[derive(Debug)]
@@ -81,10 +84,21 @@ impl Live {
 
     /// Gives the next call its budget of steps.
     pub(crate) fn set_budget(&self, vm_steps: u32) {
-        self.cells.steps.store(
-            i64::from(vm_steps) / i64::from(STEP_UNIT),
-            Ordering::Relaxed,
-        );
+        connection::set_budget(&self.cells, i64::from(vm_steps));
+    }
+
+    /// True when the budget is spent.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.cells.steps.load(Ordering::Relaxed) < 0
+    }
+
+    /// Charges what a statement took beyond whole units, which the progress handler does not see, and the
+    /// price of having been run at all: many small statements cost as much as a large one.
+    pub(crate) fn charge(&self, statement: &rusqlite::Statement<'_>) {
+        let steps = statement.get_status(StatementStatus::VmStep) % STEP_UNIT + STATEMENT_STEPS;
+        self.cells
+            .steps
+            .fetch_sub(i64::from(steps), Ordering::Relaxed);
     }
 
     /// The row of a key, or None.
@@ -104,13 +118,23 @@ pub(crate) fn row_of(
         statement.raw_bind_parameter(at + 1, cell)?;
     }
     let mut rows = statement.raw_query();
-    match rows.next()? {
-        None => Ok(None),
-        Some(row) => (0..table.columns.len())
-            .map(|at| row.get::<_, Cell>(at))
-            .collect::<rusqlite::Result<Row>>()
-            .map(Some),
-    }
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let row = (0..table.columns.len())
+        .map(|at| row.get::<_, Cell>(at))
+        .collect::<rusqlite::Result<Row>>()?;
+    Ok(has_key(table, &row, key).then_some(row))
+}
+
+/// True when the row has this very key. SQLite finds it by its own notion of equality, for which 'a' may
+/// be 'A' (COLLATE NOCASE) and 1 is 1.0.
+pub(crate) fn has_key(table: &Table, row: &[Cell], key: &[Cell]) -> bool {
+    table
+        .key
+        .iter()
+        .zip(key)
+        .all(|(column, own)| row[*column] == *own)
 }
 
 fn row_query(table: &Table) -> String {
@@ -166,6 +190,15 @@ fn touch_triggers(at: usize, table: &Table, watched: bool) -> String {
                 format!("__touch({at}{key})")
             })
             .collect();
+        // What a state holds can be written as JSON and read again.
+        let held = columns(
+            "NEW",
+            &mut (0..table.columns.len())
+                .filter(|at| table.columns[*at].kind != ColumnType::Integer),
+        );
+        if event != "DELETE" && !held.is_empty() {
+            calls.push(format!("__hold({})", held.trim_start_matches(", ")));
+        }
         if watched {
             let values: String = rows
                 .iter()
@@ -198,7 +231,11 @@ pub(crate) fn call_error(error: &rusqlite::Error) -> CallError {
                 // All statements were prepared when the world was checked, so what fails now fails on
                 // the values: malformed JSON, an overflow.
                 ErrorCode::Unknown => {
-                    if message.starts_with("limit:") {
+                    if message == "triggers nested too deep"
+                        || message.starts_with("too many levels of trigger recursion")
+                    {
+                        CallError::limit("triggers and cascades go too deep")
+                    } else if message.starts_with("limit:") {
                         CallError::limit(message.trim_start_matches("limit:").trim())
                     } else {
                         CallError::new(ErrorKind::Refused, message)

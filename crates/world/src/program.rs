@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::arguments::{ArgumentSchema, Parameter};
+use crate::arguments::{ArgumentSchema, Parameter, output_validator};
 use crate::format::{Actor, StepFile, ToolFile};
 use crate::problem::Problems;
 use crate::reply::{Rows, Shape, rows_of, shape_of};
 use crate::sql::{
     Access, AccessLog, ColumnRef, Compare, Environment, Flow, Keyed, Kind, Origins, Parsed,
     ResultField, Schema, Store, TableKind, analyse, literal_calls, parse_program, with_keys,
+    written_columns,
 };
 
 /// One prepared text with the slots that its parameters take.
@@ -181,6 +182,8 @@ pub struct Guard {
 pub struct Tool {
     /// What a model calls.
     pub name: String,
+    /// The file that it is written in: `tools/cancel_order.toml`.
+    pub file: String,
     /// What a model reads.
     pub description: String,
     /// Who may call it.
@@ -310,17 +313,26 @@ impl<'a> Compiler<'a> {
                 return None;
             }
         };
+        self.place = "output".into();
         self.output = tool.output.clone();
+        if let Err(message) = output_validator(&tool.output) {
+            self.error(message);
+        }
         self.bind_arguments(&arguments);
         self.check_names(tool, &arguments);
+        let problems = self.problems.0.len();
         let steps = self.steps(&tool.step, "");
+        // A step that could not be compiled may be the one that uses a parameter.
+        let whole = self.problems.0[problems..]
+            .iter()
+            .all(|problem| problem.severity == crate::problem::Severity::Warning);
         self.place = String::new();
         if self.returns == 0 {
             self.error("no step returns anything; add one with `return = \"SELECT ...\"`");
         }
         for parameter in &arguments.parameters {
             let given = format!("has_{}", parameter.name);
-            if !self.used.contains(&parameter.name) && !self.used.contains(&given) {
+            if whole && !self.used.contains(&parameter.name) && !self.used.contains(&given) {
                 self.place = format!("input.{}", parameter.name);
                 self.error(format!(
                     "no step uses :{0}; use it or drop the parameter",
@@ -332,6 +344,7 @@ impl<'a> Compiler<'a> {
         let effects = self.finish_effects();
         Some(Tool {
             name: tool.name.clone(),
+            file: self.file,
             description: tool.description.clone(),
             actor: tool.actor,
             output: tool.output.clone(),
@@ -444,6 +457,14 @@ impl<'a> Compiler<'a> {
                 "{:?} is no tool name: 1 to 64 letters, digits, _ and - only",
                 tool.name
             ));
+        } else if !tool
+            .name
+            .starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        {
+            self.error(format!(
+                "{:?} begins with neither a letter nor _, which some function-calling APIs refuse",
+                tool.name
+            ));
         }
         if ["say", "finish", "reset", "step", "state", "close"].contains(&tool.name.as_str()) {
             self.error(format!(
@@ -470,6 +491,29 @@ impl<'a> Compiler<'a> {
             }
             if parameter.name.starts_with("has_") {
                 self.error("names that begin with has_ are taken: :has_x is 1 when x was given");
+            }
+            let name = format!("input.{}", parameter.name);
+            self.check_members(&name, &parameter.schema);
+        }
+    }
+
+    /// Function-calling APIs take names of members of at most 64 letters, digits, `_`, `-` and `.`.
+    fn check_members(&mut self, place: &str, schema: &Value) {
+        for (name, member) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            self.place = format!("{place}.{}", crate::arguments::cut(name));
+            if !is_tool_name(&name.replace('.', "_")) {
+                self.error("a member's name is 1 to 64 letters, digits, _, - and .");
+            }
+            self.check_members(&format!("{place}.{name}"), member);
+        }
+        for inner in ["items", "additionalProperties"] {
+            if let Some(schema) = schema.get(inner) {
+                self.check_members(&format!("{place}[]"), schema);
             }
         }
     }
@@ -600,6 +644,10 @@ impl<'a> Compiler<'a> {
                 return None;
             }
         };
+        if let Some(message) = self.reaches_inside(parsed, &access) {
+            self.error(message);
+            return None;
+        }
         let mut binds = Vec::new();
         for at in 1..=prepared.parameter_count() {
             let name = prepared
@@ -655,6 +703,50 @@ impl<'a> Compiler<'a> {
             },
             flow,
             columns,
+        ))
+    }
+
+    /// What a statement asks of SQLite's own bookkeeping, in words: tables inside an FTS5 index, rowids of
+    /// tables that have another key.
+    fn reaches_inside(&self, parsed: &Parsed, access: &Access) -> Option<String> {
+        let full_text = |table: &crate::sql::Table| table.kind == TableKind::FullText;
+        let named = access
+            .reads
+            .iter()
+            .chain(&access.updates)
+            .map(|(table, _)| table)
+            .chain(&access.inserts)
+            .chain(&access.deletes);
+        for name in named {
+            let inside = self.schema.tables.iter().find(|table| {
+                full_text(table)
+                    && name
+                        .to_ascii_lowercase()
+                        .strip_prefix(&table.name.to_ascii_lowercase())
+                        .is_some_and(|rest| {
+                            ["_data", "_idx", "_content", "_docsize", "_config"].contains(&rest)
+                        })
+            });
+            if let Some(table) = inside
+                && self.schema.table(name).is_none()
+            {
+                return Some(format!(
+                    "{name} belongs to the index {}; use the index itself",
+                    table.name
+                ));
+            }
+        }
+        let (table, column) = written_columns(&parsed.tree).find_map(|(table, column)| {
+            let table = &self.schema.tables[self.schema.table(table)?];
+            let rowid = ["rowid", "_rowid_", "oid"]
+                .iter()
+                .any(|own| column.eq_ignore_ascii_case(own));
+            (rowid && !table.rowid_key && !full_text(table) && table.column(column).is_none())
+                .then_some((table, column))
+        })?;
+        Some(format!(
+            "{column} is no column of {}: SQLite numbers its rows itself",
+            table.name
         ))
     }
 

@@ -1,6 +1,6 @@
 //! Finds arguments for a tool by asking the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -12,9 +12,16 @@ use crate::instant;
 use crate::program::Tool;
 use crate::rng::Draws;
 use crate::session::Session;
-use crate::sql::{ColumnRef, Schema};
+use crate::sql::{ColumnRef, Schema, Store, StoreKind};
 use crate::state::{State, StateError, all_rows_query};
 use crate::world::World;
+
+/// Share of calls in which a value that must be new is new.
+const MADE_UP: f64 = 0.6;
+/// Share of calls in which a value that replaces another is taken from any row.
+const CHANGED: f64 = 0.7;
+/// Foreign keys that lie between two rows of one call, at most.
+const HOPS: usize = 4;
 
 /// Samples arguments for the tools of a world from the rows of a state. Arguments of one call are
 /// coherent: they come from one row, or from rows that refer to each other, where the tool's statements
@@ -105,15 +112,51 @@ impl Sampler {
                 arguments.insert(parameter.name.clone(), value);
             }
         }
+        self.satisfy(tool, &mut arguments, &mut pivots, draws);
         order_spans(&mut arguments);
         arguments
+    }
+
+    /// Adds an argument where the schema wants one of several: `anyOf = [{required = ["name"]}, ...]`.
+    fn satisfy(
+        &self,
+        tool: &Tool,
+        arguments: &mut Map<String, Value>,
+        pivots: &mut Pivots<'_>,
+        draws: &mut Draws,
+    ) {
+        for key in ["anyOf", "oneOf"] {
+            let choices: Vec<Vec<&str>> = tool
+                .input()
+                .get(key)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|choice| choice.get("required")?.as_array())
+                .map(|names| names.iter().filter_map(Value::as_str).collect())
+                .collect();
+            let met = |names: &Vec<&str>| names.iter().all(|name| arguments.contains_key(*name));
+            if choices.iter().any(met) {
+                continue;
+            }
+            for name in draws.pick(&choices).into_iter().flatten() {
+                let parameter = tool.parameters().iter().find(|own| own.name == *name);
+                if let Some(own) = parameter
+                    && let Some(value) = self.value(tool, name, &own.schema, pivots, draws, 0)
+                {
+                    arguments.insert((*name).to_string(), value);
+                }
+            }
+        }
     }
 
     /// A value that fits a parameter but does not come from the state, such as an id that nobody has.
     pub fn stranger(&self, parameter: &Parameter, draws: &mut Draws) -> Value {
         match parameter.kind() {
             "integer" | "number" => Value::from(draws.between(7_000_000, 7_999_999)),
-            "string" if parameter.choices().is_none() => {
+            "string"
+                if parameter.choices().is_none() && parameter.schema.get("format").is_none() =>
+            {
                 Value::from(format!("none-{}", draws.below(1_000_000)))
             }
             _ => fresh(&parameter.schema, &parameter.name, draws),
@@ -181,7 +224,11 @@ impl Sampler {
             }
             _ => {
                 if let Some(column) = self.stands_for(tool, path)
-                    && let Some(cell) = pivots.cell(column, path, draws)
+                    && !self.is_made_up(tool, path, column, draws)
+                    && let Some(cell) = match self.is_change(tool, path, column, pivots, draws) {
+                        true => pivots.another(column, draws),
+                        false => pivots.cell(column, path, draws),
+                    }
                     && !cell.is_null()
                 {
                     return Some(as_type(&cell, schema));
@@ -190,6 +237,40 @@ impl Sampler {
                 Some(made.unwrap_or_else(|| fresh(schema, path, draws)))
             }
         }
+    }
+
+    /// True when an argument should be a value that no row has yet: it is compared with the column into
+    /// which it is stored, as where names must be unique. Now and then it is one that is taken.
+    fn is_made_up(&self, tool: &Tool, path: &str, column: ColumnRef, draws: &mut Draws) -> bool {
+        let schema = self.world.schema();
+        let own = schema.get(column);
+        stores(tool, path).any(|store| store.column == column)
+            && schema.referenced(column).is_none()
+            && own.choices.is_none()
+            && !own.json
+            && draws.chance(MADE_UP)
+    }
+
+    /// True when an argument should be the value of another row than the one that the call is about: it
+    /// replaces what that row has, which would be no change.
+    fn is_change(
+        &self,
+        tool: &Tool,
+        path: &str,
+        column: ColumnRef,
+        pivots: &Pivots<'_>,
+        draws: &mut Draws,
+    ) -> bool {
+        let schema = self.world.schema();
+        let replaces = |store: &Store| {
+            store.kind == StoreKind::Update
+                && (store.column == column || schema.referenced(store.column) == Some(column))
+        };
+        let own = |store: &Store| store.column == column;
+        stores(tool, path).any(|store| {
+            // A row that was chosen on purpose stays.
+            replaces(store) && (own(store) || !pivots.rows.contains_key(&column.table))
+        }) && draws.chance(CHANGED)
     }
 
     /// A new value of the make that the data generator gives the column into which it is stored.
@@ -264,6 +345,12 @@ impl Sampler {
     }
 }
 
+/// The values that an argument becomes, unchanged.
+fn stores<'a>(tool: &'a Tool, path: &'a str) -> impl Iterator<Item = &'a Store> {
+    let stores = tool.flow.stores.iter();
+    stores.filter(move |store| store.origins.argument.as_deref() == Some(path))
+}
+
 /// True when the column is the whole primary key of its table.
 fn is_key(schema: &Schema, at: ColumnRef) -> bool {
     schema.tables[at.table].key == [at.column]
@@ -302,6 +389,67 @@ impl Pivots<'_> {
             }
         };
         Some(rows[row][at.column].clone())
+    }
+
+    /// The cell of any row, which becomes the table's row of this call if there is none yet.
+    fn another(&mut self, at: ColumnRef, draws: &mut Draws) -> Option<Cell> {
+        let rows = &self.sampler.rows[at.table];
+        let row = draws.below(rows.len());
+        let cell = rows.get(row)?[at.column].clone();
+        self.rows.entry(at.table).or_insert(row);
+        Some(cell)
+    }
+
+    /// A row of a table to which a chain of foreign keys leads from a chosen row, whichever way they
+    /// point.
+    fn remote(&self, table: usize, draws: &mut Draws) -> Option<usize> {
+        let schema = self.sampler.world.schema();
+        let all = &self.sampler.rows;
+        let mut reached: BTreeMap<usize, BTreeSet<usize>> = self
+            .rows
+            .iter()
+            .map(|(table, row)| (*table, BTreeSet::from([*row])))
+            .collect();
+        for _ in 0..HOPS {
+            let mut next: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+            for (child, own) in schema.tables.iter().enumerate() {
+                for key in &own.foreign_keys {
+                    let pairs = [(child, key.parent), (key.parent, child)];
+                    for (from, to) in pairs {
+                        let Some(rows) = reached.get(&from) else {
+                            continue;
+                        };
+                        if reached.contains_key(&to) {
+                            continue;
+                        }
+                        let (ours, theirs) = match from == child {
+                            true => (&key.columns, &key.parent_columns),
+                            false => (&key.parent_columns, &key.columns),
+                        };
+                        let cells = |row: &Row, columns: &[usize]| -> Vec<Cell> {
+                            columns.iter().map(|at| row[*at].clone()).collect()
+                        };
+                        let wanted: BTreeSet<Vec<Cell>> = rows
+                            .iter()
+                            .map(|row| cells(&all[from][*row], ours))
+                            .collect();
+                        let found = (0..all[to].len())
+                            .filter(|row| wanted.contains(&cells(&all[to][*row], theirs)));
+                        next.entry(to).or_default().extend(found);
+                    }
+                }
+            }
+            next.retain(|_, rows| !rows.is_empty());
+            if let Some(rows) = next.get(&table) {
+                let rows: Vec<usize> = rows.iter().copied().collect();
+                return draws.pick(&rows).copied();
+            }
+            if next.is_empty() {
+                return None;
+            }
+            reached.extend(next);
+        }
+        None
     }
 
     /// A row of a table that a chosen row of another table refers to, or that refers to one.
@@ -344,7 +492,7 @@ impl Pivots<'_> {
                 }
             }
         }
-        None
+        self.remote(table, draws)
     }
 }
 
@@ -391,6 +539,16 @@ pub fn as_type(cell: &Cell, schema: &Value) -> Value {
         }
         (Some("string"), Cell::Integer(_) | Cell::Real(_)) => Value::from(cell.to_string()),
         (Some("integer"), Cell::Real(value)) => Value::from(*value as i64),
+        (Some("string"), Cell::Text(text)) => {
+            let format = schema.get("format").and_then(Value::as_str);
+            match (format, instant::parse_date(text)) {
+                (Some("date"), Some(_)) => Value::from(&text[..10]),
+                (Some("date-time"), Some(_)) if text.len() == 10 => {
+                    Value::from(format!("{text}T00:00:00Z"))
+                }
+                _ => cell.to_json(),
+            }
+        }
         _ => cell.to_json(),
     }
 }

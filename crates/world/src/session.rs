@@ -21,6 +21,8 @@ use crate::snapshot::{Memory, Snapshot, SnapshotError, write_rows};
 use crate::state::{State, StateError};
 use crate::world::{Inner, World};
 
+/// A rule may take this many times the steps of a call: it sees what the agent cannot, in one query.
+const RULE_SHARE: u32 = 10;
 /// Replies kept for calls that are sent again with the same request id.
 const KEPT_REPLIES: usize = 8;
 
@@ -59,6 +61,8 @@ pub struct Session {
     kept: VecDeque<(String, Reply)>,
     slots: Vec<Cell>,
     revision: u64,
+    /// Where the last call that reached its steps stopped, if it failed there.
+    stopped: Vec<usize>,
 }
 
 impl Session {
@@ -73,6 +77,7 @@ impl Session {
             kept: VecDeque::new(),
             slots: Vec::new(),
             revision: 0,
+            stopped: Vec::new(),
         };
         session.start(seed)?;
         Ok(session)
@@ -197,6 +202,13 @@ impl Session {
         })
     }
 
+    /// The step at which the last call stopped that failed in its steps: `step 2, inner step 1`; empty
+    /// when it failed elsewhere.
+    pub(crate) fn stopped_at(&self) -> String {
+        let steps: Vec<String> = self.stopped.iter().map(|at| format!("step {at}")).collect();
+        steps.join(", inner ")
+    }
+
     /// All calls so far.
     pub fn log(&self) -> &[CallRecord] {
         &self.log
@@ -310,6 +322,10 @@ impl Session {
             .get(tool)
             .copied()
             .filter(|at| world.tools[*at].actor == actor);
+        if let Some(message) = crate::arguments::too_large(arguments) {
+            // Not kept in the log either: a session must be able to write and read its own.
+            return self.rejected(actor, tool, Value::Null, CallError::limit(message));
+        }
         let Some(position) = position else {
             let known: Vec<&str> = world
                 .tools
@@ -339,7 +355,14 @@ impl Session {
             let error = CallError::fault(error.to_string());
             return self.rejected(actor, tool, Value::Object(canonical), error);
         }
+        self.stopped.clear();
         self.bind(definition, &canonical);
+        let longest = world.file.limits.string_bytes as usize;
+        let fits = |cell: &Cell| cell.as_text().is_none_or(|text| text.len() <= longest);
+        if !self.slots.iter().all(fits) {
+            let error = CallError::limit(format!("an argument takes more than {longest} bytes"));
+            return self.rejected(actor, tool, Value::Object(canonical), error);
+        }
         let mut record = CallRecord {
             actor,
             tool: tool.to_string(),
@@ -435,7 +458,8 @@ impl Session {
         let call = (tool.draws).then(|| call_hash(&mut self.occurrences, record));
         let base_slots = self.slots[..2 * tool.parameters().len()].to_vec();
         live.cells.lock().missed.clear();
-        let before = evaluate_rules(live, &tool.rules, &base_slots, true)?;
+        let rule_steps = world.file.limits.vm_steps.saturating_mul(RULE_SHARE);
+        let before = evaluate_rules(live, &tool.rules, &base_slots, true, rule_steps)?;
 
         let (touched, minted) = {
             let mut shared = live.cells.lock();
@@ -453,13 +477,17 @@ impl Session {
             live.simple("SAVEPOINT call")
                 .map_err(|error| call_error(&error))?;
         }
-        let result = Execution {
+        let mut execution = Execution {
             live,
             limits: &world.file.limits,
             slots: &mut self.slots,
+            stopped: Vec::new(),
+        };
+        let result = execution.run(&tool.steps);
+        if result.is_err() {
+            self.stopped = execution.stopped;
         }
-        .run(&tool.steps)
-        .and_then(|outcome| {
+        let result = result.and_then(|outcome| {
             after_call(live, world, record.actor)?;
             let outcome = outcome.unwrap_or_default();
             Ok(outcome)
@@ -469,20 +497,30 @@ impl Session {
                 .map_err(|_| CallError::fault("a result is not UTF-8"))?;
             Ok((json, outcome.shown))
         });
+        // A rule that cannot be put makes the call a failed one, which changes nothing.
+        let result = result.and_then(|(json, shown)| {
+            let step = i64::from(world.file.clock_step_s);
+            let changed = {
+                let mut shared = live.cells.lock();
+                shared.now += step;
+                std::mem::take(&mut shared.changed)
+            };
+            let judged = evaluate_rules(live, &tool.rules, &base_slots, false, rule_steps)
+                .and_then(|after| {
+                    Ok((after, evaluate_effects(live, world, &changed, rule_steps)?))
+                });
+            if judged.is_err() {
+                live.cells.lock().now -= step;
+            }
+            judged.map(|(after, effects)| (json, shown, after, effects))
+        });
         match result {
-            Ok((json, shown)) => {
+            Ok((json, shown, after, effects)) => {
+                without_budget(&live.cells);
                 if transaction {
                     live.simple("RELEASE call")
                         .map_err(|error| call_error(&error))?;
                 }
-                let changed = {
-                    let mut shared = live.cells.lock();
-                    shared.now += i64::from(world.file.clock_step_s);
-                    std::mem::take(&mut shared.changed)
-                };
-                without_budget(&live.cells);
-                let after = evaluate_rules(live, &tool.rules, &base_slots, false)?;
-                let effects = evaluate_effects(live, world, &changed)?;
                 record.violations = before;
                 for rule in after.into_iter().chain(effects) {
                     if !record.violations.contains(&rule) {
@@ -518,6 +556,7 @@ impl Session {
             let occurrences = std::mem::take(&mut self.occurrences);
             let kept = std::mem::take(&mut self.kept);
             let slots = std::mem::take(&mut self.slots);
+            let stopped = std::mem::take(&mut self.stopped);
             self.start(self.seed)
                 .map_err(|error| CallError::fault(error.to_string()))?;
             self.replay(&log);
@@ -525,6 +564,7 @@ impl Session {
             self.occurrences = occurrences;
             self.kept = kept;
             self.slots = slots;
+            self.stopped = stopped;
             return Ok(());
         }
         if transaction {
@@ -615,7 +655,7 @@ fn call_hash(occurrences: &mut BTreeMap<[u8; 32], u32>, record: &CallRecord) -> 
     let own = *hasher.finalize().as_bytes();
     let count = occurrences.entry(own).or_default();
     hasher.update(&count.to_le_bytes());
-    *count += 1;
+    *count = count.wrapping_add(1);
     *hasher.finalize().as_bytes()
 }
 
@@ -629,6 +669,7 @@ fn after_call(live: &Live, world: &Inner, actor: Actor) -> Result<(), CallError>
             live,
             limits: &world.file.limits,
             slots: &mut slots,
+            stopped: Vec::new(),
         }
         .run(steps)?;
     }
@@ -641,12 +682,13 @@ fn evaluate_rules(
     rules: &[ToolRule],
     slots: &[Cell],
     before: bool,
+    steps: u32,
 ) -> Result<Vec<usize>, CallError> {
     let mut violated = Vec::new();
     for rule in rules {
         let Some(query) = &rule.query else { continue };
         if if before { rule.before } else { rule.after } {
-            without_budget(&live.cells);
+            live.set_budget(steps);
             let found = live
                 .prepare(query, slots)
                 .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))
@@ -665,6 +707,7 @@ fn evaluate_effects(
     live: &Live,
     world: &Inner,
     changed: &[Changed],
+    steps: u32,
 ) -> Result<Vec<usize>, CallError> {
     let mut violated = Vec::new();
     if changed.is_empty() {
@@ -687,6 +730,7 @@ fn evaluate_effects(
                 let absent = || vec![Cell::Null; columns];
                 let mut slots = change.old.clone().unwrap_or_else(absent);
                 slots.extend(change.new.clone().unwrap_or_else(absent));
+                live.set_budget(steps);
                 let found = live
                     .prepare(query, &slots)
                     .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))

@@ -137,7 +137,7 @@ impl World {
             None => &spec.size,
         };
         let cells = Arc::new(Cells::default());
-        connection::without_budget(&cells);
+        connection::set_budget(&cells, connection::GENERATING_STEPS);
         {
             let mut shared = cells.lock();
             shared.now = inner.clock;
@@ -175,6 +175,7 @@ impl World {
             add_row(&connection, inner, table, values)?;
         }
         connection.execute_batch("COMMIT")?;
+        connection::without_budget(&cells);
         connection.set_prepared_statement_cache_capacity(inner.statements);
         Ok(State(Arc::new(StateInner {
             world: self.clone(),

@@ -16,8 +16,8 @@ use crate::problem::{Problem, Problems, Severity};
 use crate::program::{Compiler, Step, Tool};
 use crate::roles::{self, Role};
 use crate::sql::{
-    AccessLog, ColumnRef, Parsed, Schema, Store, TableKind, Text, analyse, parse_schema,
-    trigger_cycle,
+    AccessLog, ColumnRef, Parsed, Schema, Store, TableKind, Text, analyse, is_refused_table,
+    parse_schema, trigger_cycle,
 };
 
 /// A world, checked and compiled; cheap to clone and shared by all its sessions.
@@ -195,7 +195,7 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     let clock = check_world_file(&file, problems);
 
     let cells = Arc::new(Cells::default());
-    connection::without_budget(&cells);
+    connection::set_budget(&cells, connection::LOADING_STEPS);
     let opened = connection::open(&cells, &functions, &file.limits).and_then(|mut connection| {
         let log = AccessLog::install(&mut connection)?;
         Ok((connection, log))
@@ -341,6 +341,21 @@ fn check_world_file(file: &WorldFile, problems: &mut Problems) -> i64 {
             "vm_steps is at least 1,000, string_bytes 1,024 to 16,777,216",
         );
     }
+    // What one call may use, no world may set beyond what a machine bears.
+    for (name, value, least, most) in [
+        ("vm_steps", limits.vm_steps, 1_000, 100_000_000),
+        ("rows", limits.rows, 1, 1_000_000),
+        ("reply_bytes", limits.reply_bytes, 1_024, 64 << 20),
+        ("pages", limits.pages, 64, 4 << 20),
+    ] {
+        if !(least..=most).contains(&value) {
+            problems.error(
+                FILE,
+                format!("limits.{name}"),
+                format!("{value} is outside {least} to {most}"),
+            );
+        }
+    }
     instant::parse(&file.clock).unwrap_or_else(|| {
         problems.error(
             FILE,
@@ -367,8 +382,12 @@ fn load_schema(
     };
     let statements = match parse_schema(text) {
         Ok(statements) => statements,
-        Err(message) => {
-            problems.error(FILE, "", message);
+        Err(fault) => {
+            problems.error(
+                FILE,
+                format!("statement {}", fault.statement),
+                fault.message,
+            );
             return None;
         }
     };
@@ -399,8 +418,12 @@ fn load_schema(
     log.expect(Text::Program);
     match schema {
         Ok(schema) => {
-            for table in &schema.tables {
-                if table.name.starts_with("__") || table.name.to_lowercase().starts_with("sqlite_")
+            for (at, table) in schema.tables.iter().enumerate() {
+                if schema.table(&table.name) != Some(at) {
+                    problems.error(FILE, &table.name, "two tables have this name");
+                }
+                if is_refused_table(&table.name)
+                    || ["json_each", "json_tree"].contains(&table.name.to_lowercase().as_str())
                 {
                     problems.error(FILE, &table.name, "the name is taken by the engine");
                 }

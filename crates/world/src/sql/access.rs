@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-use super::parse::is_refused_function;
+use super::parse::{is_refused_function, is_refused_table};
 
 /// The tables, columns and functions that a statement touches, as the authorizer reports them while
 /// the statement is prepared. A superset: defaults and foreign-key checks are reported even where they
@@ -90,10 +90,7 @@ impl AccessLog {
 }
 
 fn record(access: &mut Access, context: &AuthContext<'_>, schema: bool) -> Authorization {
-    let own = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name.starts_with("sqlite_") || name.starts_with("pragma_") || name.starts_with("__")
-    };
+    let own = is_refused_table;
     match context.action {
         AuthAction::Select | AuthAction::Recursive => Authorization::Allow,
         AuthAction::Read {

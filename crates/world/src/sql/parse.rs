@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use turso_parser::ast::{
     Cmd, ColumnConstraint, CreateTableBody, DeferSubclause, Expr, InitDeferredPred, InsertBody,
-    Literal, ResolveType, Stmt, TableConstraint, TriggerCmd, TriggerEvent, Upsert,
+    Literal, ResolveType, Stmt, TableConstraint, TriggerCmd, TriggerEvent, Type, Upsert, UpsertDo,
 };
 use turso_parser::parser::Parser;
 
@@ -28,37 +28,53 @@ pub(crate) struct Parsed {
     pub(crate) kind: Kind,
 }
 
-/// Functions that would let the world's outcome depend on anything but its state, or reach outside it.
+/// Functions that would let the world's outcome depend on anything but its state, reach outside it, or
+/// make BLOBs, which no result can hold. Every function that SQLite has is either here, or known to be
+/// harmless to a test below.
 /// Names that begin with two underscores are the engine's own.
 pub const REFUSED_FUNCTIONS: &[&str] = &[
     "changes",
     "edit",
-    "fts3_tokenizer",
     "last_insert_rowid",
     "load_extension",
+    "matchinfo",
+    "offsets",
+    "optimize",
     "random",
     "randomblob",
     "readfile",
-    "sqlite_compileoption_get",
-    "sqlite_compileoption_used",
-    "sqlite_log",
-    "sqlite_offset",
-    "sqlite_source_id",
-    "sqlite_version",
+    "subtype",
     "total_changes",
+    "unhex",
     "writefile",
     "zeroblob",
 ];
 
+/// Beginnings of names of the same kind; names that begin with two underscores are the engine's own.
+const REFUSED_PREFIXES: &[&str] = &["__", "fts3_", "fts5", "jsonb", "rtree", "sqlite_"];
+
 /// True for functions that statements of a world may not call.
 pub(crate) fn is_refused_function(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.starts_with("__") || REFUSED_FUNCTIONS.contains(&name.as_str())
+    REFUSED_FUNCTIONS.contains(&name.as_str())
+        || REFUSED_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
+/// True for names of tables that are SQLite's or the engine's own, and for table functions that show how
+/// the database is stored.
+pub(crate) fn is_refused_table(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["sqlite_", "pragma_", "__"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        || ["bytecode", "dbstat", "fts3tokenize", "tables_used"].contains(&name.as_str())
 }
 
 /// The statements of a tool's step, a rule or a query: SELECT, INSERT, UPDATE, DELETE, with WITH.
 pub(crate) fn parse_program(text: &str) -> Result<Vec<Parsed>, String> {
-    parse(text, |tree| match tree {
+    let parsed = parse(text, |tree| match tree {
         Stmt::Select(_) => Ok(Kind::Select),
         Stmt::Insert { .. } => Ok(Kind::Insert),
         Stmt::Update(_) => Ok(Kind::Update),
@@ -67,12 +83,31 @@ pub(crate) fn parse_program(text: &str) -> Result<Vec<Parsed>, String> {
             "{} is not allowed here; a step may hold SELECT, INSERT, UPDATE and DELETE only",
             name_of(other)
         )),
+    });
+    parsed.map_err(|fault| match fault.statement {
+        1 => fault.message,
+        number => format!("statement {number}: {}", fault.message),
     })
 }
 
 /// The statements of `schema.sql`: CREATE TABLE, INDEX, VIEW, TRIGGER and VIRTUAL TABLE USING fts5.
-pub(crate) fn parse_schema(text: &str) -> Result<Vec<Parsed>, String> {
+pub(crate) fn parse_schema(text: &str) -> Result<Vec<Parsed>, Fault> {
     parse(text, |tree| match tree {
+        Stmt::CreateTable { tbl_name, .. }
+        | Stmt::CreateView {
+            view_name: tbl_name,
+            ..
+        }
+        | Stmt::CreateTrigger {
+            trigger_name: tbl_name,
+            ..
+        }
+        | Stmt::CreateIndex {
+            idx_name: tbl_name, ..
+        } if tbl_name.db_name.is_some() => Err(format!(
+            "{} stands in a database of its own; a world has one, so drop what is before the dot",
+            tbl_name.name.as_str()
+        )),
         Stmt::CreateTable {
             temporary, body, ..
         } => {
@@ -126,28 +161,37 @@ pub(crate) fn parse_schema(text: &str) -> Result<Vec<Parsed>, String> {
     })
 }
 
-fn parse(text: &str, allow: impl Fn(&Stmt) -> Result<Kind, String>) -> Result<Vec<Parsed>, String> {
+/// Why a text is refused, and at which of its statements, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) statement: usize,
+    pub(crate) message: String,
+}
+
+fn parse(text: &str, allow: impl Fn(&Stmt) -> Result<Kind, String>) -> Result<Vec<Parsed>, Fault> {
     let mut parser = Parser::new(text.as_bytes());
-    let mut statements = Vec::new();
+    let mut statements: Vec<Parsed> = Vec::new();
     let mut start = 0;
     loop {
+        let statement = statements.len() + 1;
+        let fault = |message: String| Fault { statement, message };
         let tree = match parser.next_cmd() {
             Ok(None) => return Ok(statements),
             Ok(Some(Cmd::Stmt(tree))) => tree,
             Ok(Some(Cmd::Explain(_) | Cmd::ExplainQueryPlan { .. })) => {
-                return Err("EXPLAIN is not allowed".into());
+                return Err(fault("EXPLAIN is not allowed".into()));
             }
             Err(error) => {
-                return Err(format!(
+                return Err(fault(format!(
                     "cannot be parsed ({error}); it is wrong or outside the supported subset of SQL"
-                ));
+                )));
             }
         };
         let end = parser.offset().min(text.len());
         let own = text.get(start..end).unwrap_or_default();
         start = end;
-        let kind = allow(&tree)?;
-        refuse(&tree)?;
+        let kind = allow(&tree).map_err(fault)?;
+        refuse(&tree).map_err(fault)?;
         statements.push(Parsed {
             text: own.trim().trim_end_matches(';').trim_end().to_string(),
             tree,
@@ -185,6 +229,12 @@ fn refuse(tree: &Stmt) -> Result<(), String> {
             Expr::Raise(ResolveType::Rollback, _) => Some(
                 "RAISE(ROLLBACK) would end the whole episode; use RAISE(ABORT, ...)".to_string(),
             ),
+            Expr::Raise(ResolveType::Fail, _) => {
+                Some("RAISE(FAIL) keeps half of a statement; use RAISE(ABORT, ...)".to_string())
+            }
+            Expr::Cast { type_name, .. } if is_blob(type_name.as_ref()) => {
+                Some("CAST makes a BLOB here, and no result can hold one".to_string())
+            }
             Expr::FunctionCall { name, .. } | Expr::FunctionCallStar { name, .. }
                 if is_refused_function(name.as_str()) =>
             {
@@ -204,6 +254,14 @@ fn refuse(tree: &Stmt) -> Result<(), String> {
         }
     });
     found.map_or(Ok(()), Err)
+}
+
+/// True for the types of CAST that SQLite gives BLOB affinity.
+fn is_blob(name: Option<&Type>) -> bool {
+    name.is_none_or(|own| {
+        let name = own.name.to_ascii_uppercase();
+        name.trim().is_empty() || name.contains("BLOB") && !name.contains("INT")
+    })
 }
 
 fn conflict(clause: Option<ResolveType>) -> Result<(), String> {
@@ -275,6 +333,10 @@ fn table_constraint(constraint: &TableConstraint) -> Result<(), String> {
 pub(crate) fn trigger_cycle(statements: &[Parsed]) -> Option<Vec<String>> {
     // From (table, event) to the (table, event)s that its triggers cause.
     let mut causes: BTreeMap<(String, u8), BTreeSet<(String, u8)>> = BTreeMap::new();
+    let replacing: BTreeSet<String> = statements
+        .iter()
+        .filter_map(|statement| replaces(&statement.tree))
+        .collect();
     for statement in statements {
         let Stmt::CreateTrigger {
             event,
@@ -292,16 +354,44 @@ pub(crate) fn trigger_cycle(statements: &[Parsed]) -> Option<Vec<String>> {
         };
         let from = (tbl_name.name.as_str().to_ascii_lowercase(), event);
         for command in commands {
-            let (table, event) = match command {
-                TriggerCmd::Insert { tbl_name, .. } => (tbl_name, 0),
-                TriggerCmd::Update { tbl_name, .. } => (tbl_name, 1),
-                TriggerCmd::Delete { tbl_name, .. } => (tbl_name, 2),
+            let (table, events) = match command {
+                TriggerCmd::Insert {
+                    tbl_name,
+                    or_conflict,
+                    upsert,
+                    ..
+                } => {
+                    let mut events = vec![0];
+                    let name = tbl_name.as_str().to_ascii_lowercase();
+                    // REPLACE deletes what is in its way, and that fires triggers too.
+                    if *or_conflict == Some(ResolveType::Replace) || replacing.contains(&name) {
+                        events.push(2);
+                    }
+                    if updates(upsert.as_deref()) {
+                        events.push(1);
+                    }
+                    (tbl_name, events)
+                }
+                TriggerCmd::Update {
+                    tbl_name,
+                    or_conflict,
+                    ..
+                } => {
+                    let mut events = vec![1];
+                    let name = tbl_name.as_str().to_ascii_lowercase();
+                    if *or_conflict == Some(ResolveType::Replace) || replacing.contains(&name) {
+                        events.push(2);
+                    }
+                    (tbl_name, events)
+                }
+                TriggerCmd::Delete { tbl_name, .. } => (tbl_name, vec![2]),
                 TriggerCmd::Select(_) => continue,
             };
+            let table = table.as_str().to_ascii_lowercase();
             causes
                 .entry(from.clone())
                 .or_default()
-                .insert((table.as_str().to_ascii_lowercase(), event));
+                .extend(events.into_iter().map(|event| (table.clone(), event)));
         }
     }
     for start in causes.keys() {
@@ -319,6 +409,46 @@ pub(crate) fn trigger_cycle(statements: &[Parsed]) -> Option<Vec<String>> {
         }
     }
     None
+}
+
+/// True when an ON CONFLICT clause updates rows.
+fn updates(clause: Option<&Upsert>) -> bool {
+    let mut next = clause;
+    while let Some(clause) = next {
+        if matches!(clause.do_clause, UpsertDo::Set { .. }) {
+            return true;
+        }
+        next = clause.next.as_deref();
+    }
+    false
+}
+
+/// The name, in lower case, of a table with a constraint that replaces rows on conflict.
+fn replaces(tree: &Stmt) -> Option<String> {
+    let Stmt::CreateTable {
+        tbl_name,
+        body:
+            CreateTableBody::ColumnsAndConstraints {
+                columns,
+                constraints,
+                ..
+            },
+        ..
+    } = tree
+    else {
+        return None;
+    };
+    let replace = |clause: &Option<ResolveType>| *clause == Some(ResolveType::Replace);
+    let by_column = columns.iter().flat_map(|own| &own.constraints).any(|own| {
+        matches!(&own.constraint, ColumnConstraint::PrimaryKey { conflict_clause, .. }
+            | ColumnConstraint::NotNull { conflict_clause, .. }
+            | ColumnConstraint::Unique(conflict_clause) if replace(conflict_clause))
+    });
+    let by_table = constraints.iter().any(|own| {
+        matches!(&own.constraint, TableConstraint::PrimaryKey { conflict_clause, .. }
+            | TableConstraint::Unique { conflict_clause, .. } if replace(conflict_clause))
+    });
+    (by_column || by_table).then(|| tbl_name.name.as_str().to_ascii_lowercase())
 }
 
 fn name_of(tree: &Stmt) -> &'static str {
@@ -349,5 +479,41 @@ fn name_of(tree: &Stmt) -> &'static str {
         Stmt::Update(_) => "UPDATE",
         Stmt::Vacuum { .. } => "VACUUM",
         _ => "this statement",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What SQLite brings along and worlds may call: none depends on anything but its arguments, or on
+    /// what the engine puts in its place (the clock).
+    const HARMLESS: &str = "-> ->> abs avg bm25 char coalesce concat concat_ws count cume_dist \
+        current_date current_time current_timestamp date datetime dense_rank first_value format glob \
+        group_concat hex highlight if ifnull iif instr json json_array json_array_insert \
+        json_array_length json_error_position json_extract json_group_array json_group_object \
+        json_insert json_object json_patch json_pretty json_quote json_remove json_replace json_set \
+        json_type json_valid julianday lag last_value lead length like likelihood likely lower ltrim \
+        match max min nth_value ntile nullif octet_length percent_rank printf quote rank replace round \
+        row_number rtrim sign snippet soundex strftime string_agg substr substring sum time timediff \
+        total trim typeof unicode unistr unistr_quote unixepoch unlikely upper";
+
+    #[test]
+    fn every_function_of_sqlite_is_known() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let mut statement = connection
+            .prepare("SELECT DISTINCT lower(name) FROM pragma_function_list")
+            .unwrap();
+        let names = statement
+            .query_map([], |row| row.get::<_, String>(0))
+            .unwrap();
+        for name in names {
+            let name = name.unwrap();
+            let harmless = HARMLESS.split_whitespace().any(|own| own == name);
+            assert!(
+                harmless != is_refused_function(&name),
+                "{name}: is it harmless, or to be refused?"
+            );
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::progress::line;
 pub(crate) struct Arguments {
     /// Folder of the world.
     world: PathBuf,
-    /// Size of the generated state.
+    /// Size of the generated state, or the name of a state of `data.toml`.
     #[arg(long, default_value = "medium")]
     size: String,
     /// Seed of the generated state.
@@ -93,8 +93,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .state(&spec)
         .and_then(|state| state.session(seed))
         .map_err(|error| CommandError::user(error.to_string()))?;
+    // Who plays a task is the agent; who tries a world holds every party's tools.
+    let alone = task.is_none();
+    let held = |tool: &Tool| alone || tool.actor == Actor::Agent;
     let mut names: Vec<String> = world
-        .tools_of(Actor::Agent)
+        .tools()
+        .iter()
+        .filter(|tool| held(tool))
         .map(|tool| tool.name.clone())
         .collect();
     names.extend(["help", "diff", "reset", "say", "finish", "quit"].map(String::from));
@@ -127,7 +132,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         match word {
             "" => {}
             "quit" | "exit" => return Ok(()),
-            "help" => help(&world, rest.trim()),
+            "help" => help(&world, rest.trim(), alone),
             "diff" => show_diff(&mut session)?,
             "reset" => {
                 session
@@ -159,8 +164,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 }
                 line("There is no task here; play one with --task ID.");
             }
-            name => match world.tool(name).filter(|tool| tool.actor == Actor::Agent) {
-                Some(tool) => call(&mut session, tool, rest.trim(), &mut input)?,
+            name => match world.tool(name).filter(|tool| held(tool)) {
+                Some(tool) => {
+                    call(&mut session, tool, rest.trim(), &mut input)?;
+                    if alone {
+                        show_violations(&session);
+                    }
+                }
                 None => line(&format!("there is no tool {name:?}; `help` lists them")),
             },
         }
@@ -192,7 +202,7 @@ fn find_task(arguments: &Arguments, world: &World, id: &str) -> Result<Task> {
     )
 }
 
-fn help(world: &World, name: &str) {
+fn help(world: &World, name: &str, alone: bool) {
     match world.tool(name) {
         Some(tool) => {
             line(&format!("{}: {}", tool.name, tool.description));
@@ -227,6 +237,16 @@ fn help(world: &World, name: &str) {
                 let short: String = tool.description.chars().take(80).collect();
                 line(&format!("  {kind} {:<32} {short}", tool.name));
             }
+            for (actor, whose) in [
+                (Actor::User, "user's"),
+                (Actor::Setup, "setup"),
+                (Actor::Verifier, "verify"),
+            ] {
+                for tool in world.tools_of(actor).filter(|_| alone) {
+                    let short: String = tool.description.chars().take(80).collect();
+                    line(&format!("  {whose} {:<32} {short}", tool.name));
+                }
+            }
             line("`help TOOL` shows its arguments; `TOOL {json}` calls it at once.");
         }
     }
@@ -238,9 +258,9 @@ fn call(session: &mut Session, tool: &Tool, given: &str, input: &mut Input) -> R
         let Some(arguments) = form(tool, input)? else {
             return Ok(());
         };
-        session.call(&tool.name, &Value::Object(arguments))
+        session.call_as(tool.actor, &tool.name, &Value::Object(arguments))
     } else {
-        session.call_text(&tool.name, given)
+        session.call_text_as(tool.actor, &tool.name, given)
     };
     match reply.value() {
         Some(value) => line(&serde_json::to_string_pretty(&value).unwrap_or_default()),
@@ -252,6 +272,17 @@ fn call(session: &mut Session, tool: &Tool, given: &str, input: &mut Input) -> R
         }
     }
     Ok(())
+}
+
+/// The rules that the last call violated, for the writer of a world.
+fn show_violations(session: &Session) {
+    let last = session.log().last();
+    for rule in last.iter().flat_map(|record| &record.violations) {
+        line(&format!(
+            "  against the rule: {}",
+            session.world().rules()[*rule].id
+        ));
+    }
 }
 
 /// Asks for each argument; an empty answer leaves an optional one out.

@@ -1,5 +1,9 @@
 //! Generates the rows of a state from `data.toml`.
 
+mod check;
+
+pub(crate) use check::check;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
@@ -8,21 +12,16 @@ use serde_json::Value;
 use crate::cell::{Cell, Row};
 use crate::fakes;
 use crate::format::{ColumnData, DataFile, StateFile, TableData};
-use crate::functions::generated_id;
+use crate::functions::{Cells, generated_id};
 use crate::instant;
-use crate::problem::Problems;
 use crate::rng::Draws;
-use crate::sql::{AccessLog, ColumnRef, ColumnType, Kind, Schema, TableKind, parse_program};
+use crate::sql::{ColumnRef, ColumnType, Schema};
 
 const FILE: &str = "data.toml";
 /// The sizes that every world has.
 const SIZES: [&str; 3] = ["small", "medium", "large"];
 /// A generated table may have this many rows.
 const MAX_ROWS: usize = 2_000_000;
-/// Days from the clock that a date may lie: about 1,000 years, which SQLite's date functions can count.
-const MAX_DAYS: i64 = 365_000;
-/// Greatest length of `list_of`.
-const MAX_LENGTH: u32 = 1_000;
 /// Tries to find a value that no other row has.
 const UNIQUE_TRIES: usize = 60;
 
@@ -80,303 +79,23 @@ pub(crate) fn scale(data: &DataFile, size: &str) -> Result<f64, GenerateError> {
     }
 }
 
-/// Checks `data.toml` against the schema, without generating anything.
-pub(crate) fn check(
-    data: &DataFile,
-    schema: &Schema,
-    connection: &Connection,
-    log: &AccessLog,
-    problems: &mut Problems,
-) {
-    for (name, factor) in &data.sizes {
-        if !factor.is_finite() || *factor <= 0.0 || *factor > 10_000.0 {
-            problems.error(
-                FILE,
-                format!("sizes.{name}"),
-                "a factor is above 0, at most 10,000",
-            );
-        }
-    }
-    let mut filled: BTreeSet<usize> = BTreeSet::new();
-    for table in &data.table {
-        let place = format!("table {:?}", table.name);
-        let Some(at) = schema.table(&table.name) else {
-            problems.error(FILE, place, "schema.sql creates no such table");
-            continue;
-        };
-        if schema.tables[at].kind != TableKind::Table {
-            problems.error(
-                FILE,
-                place,
-                "an FTS5 table is filled by triggers or by derive",
-            );
-            continue;
-        }
-        if !filled.insert(at) {
-            problems.error(FILE, &place, "the table is filled twice");
-        }
-        let ways = [
-            table.rows.is_some(),
-            table.per.is_some(),
-            !table.literal.is_empty(),
-        ];
-        if ways.iter().filter(|given| **given).count() != 1 {
-            problems.error(FILE, &place, "exactly one of rows, per and literal");
-        }
-        if table.per.is_some() != table.count.is_some() {
-            problems.error(
-                FILE,
-                &place,
-                "per and count = [least, greatest] belong together",
-            );
-        }
-        if let Some([low, high]) = table.count
-            && low > high
-        {
-            problems.error(
-                FILE,
-                &place,
-                "count: the least number is above the greatest",
-            );
-        }
-        if table.fixed && table.rows.is_none() {
-            problems.error(FILE, &place, "fixed belongs to rows");
-        }
-        for name in table.literal.iter().flat_map(BTreeMap::keys) {
-            if schema.tables[at].column(name).is_none() {
-                let message = format!("literal names {name:?}, which is no column");
-                problems.error(FILE, &place, message);
-            }
-        }
-        for (name, column) in &table.columns {
-            let place = format!("table {:?}, column {name}", table.name);
-            match schema.tables[at].column(name) {
-                None => problems.error(FILE, place, "the table has no such column"),
-                Some(_) => {
-                    if let Err(message) = check_column(column, schema) {
-                        problems.error(FILE, place, message);
-                    }
-                }
-            }
-        }
-    }
-    let writes = &[Kind::Insert, Kind::Update, Kind::Delete][..];
-    let mut statements: Vec<(String, &str, &[Kind])> = Vec::new();
-    for (at, derive) in data.derive.iter().enumerate() {
-        statements.push((format!("derive {}", at + 1), &derive.sql, writes));
-    }
-    for (at, query) in data.consistency.iter().enumerate() {
-        statements.push((
-            format!("consistency {}", at + 1),
-            &query.sql,
-            &[Kind::Select],
-        ));
-    }
-    for state in &data.state {
-        statements.push((format!("state {:?}", state.name), &state.sql, writes));
-    }
-    for (place, sql, kinds) in statements {
-        match parse_program(sql) {
-            Err(message) => problems.error(FILE, place, message),
-            Ok(statements) => {
-                for statement in &statements {
-                    log.take();
-                    let prepared = connection.prepare(&statement.text);
-                    let access = log.take();
-                    if let Some(message) = access.refused.first() {
-                        problems.error(FILE, &place, message.clone());
-                    } else if let Err(error) = prepared {
-                        problems.error(FILE, &place, error.to_string());
-                    } else if !kinds.contains(&statement.kind) {
-                        problems.error(FILE, &place, "a statement of the wrong kind");
-                    }
-                }
-            }
-        }
-    }
-    check_states(data, schema, problems);
-}
-
-/// Checks the names and the rows of the named states.
-fn check_states(data: &DataFile, schema: &Schema, problems: &mut Problems) {
-    let mut taken: BTreeSet<&str> = SIZES.into_iter().chain(["empty"]).collect();
-    taken.extend(data.sizes.keys().map(String::as_str));
-    for state in &data.state {
-        let place = format!("state {:?}", state.name);
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if !(1..=64).contains(&state.name.len()) || !state.name.bytes().all(plain) {
-            problems.error(FILE, &place, "a state's name is 1 to 64 of a-z, 0-9 and -");
-        }
-        if let Some(size) = &state.size
-            && let Err(error) = scale(data, size)
-        {
-            problems.error(FILE, &place, error.to_string());
-        }
-        if !taken.insert(&state.name) {
-            problems.error(
-                FILE,
-                &place,
-                "the name is that of a size or of another state",
-            );
-        }
-        for (at, row) in state.row.iter().enumerate() {
-            let Some(table) = schema.table(&row.table) else {
-                let message = format!("row {}: there is no table {:?}", at + 1, row.table);
-                problems.error(FILE, &place, message);
-                continue;
-            };
-            for name in row.values.keys() {
-                if schema.tables[table].column(name).is_none() {
-                    let message = format!("row {}: {} has no column {name:?}", at + 1, row.table);
-                    problems.error(FILE, &place, message);
-                }
-            }
-        }
-    }
-}
-
-fn check_column(column: &ColumnData, schema: &Schema) -> Result<(), String> {
-    let kinds = column.kinds();
-    let given: Vec<&str> = kinds
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(name, _)| *name)
-        .collect();
-    if given.len() != 1 {
-        return Err(format!(
-            "exactly one generator, not {}; there are: {}",
-            given.len(),
-            kinds.map(|(name, _)| name).join(", ")
-        ));
-    }
-    if let Some(kind) = &column.fake
-        && !fakes::KINDS.contains(&kind.as_str())
-    {
-        return Err(format!(
-            "fake = {kind:?} is not known; there are: {}",
-            fakes::KINDS.join(", ")
-        ));
-    }
-    if let Some(choices) = &column.choice {
-        if choices.is_empty() {
-            return Err("choice is empty".into());
-        }
-        if column
-            .weights
-            .as_ref()
-            .is_some_and(|weights| weights.len() != choices.len())
-        {
-            return Err("weights has not the length of choice".into());
-        }
-    }
-    check_options(column)?;
-    if let Some(reference) = &column.reference
-        && schema.resolve(reference).is_none()
-    {
-        return Err(format!("ref = {reference:?} is no \"table.column\""));
-    }
-    if let Some(inner) = &column.list_of {
-        if inner.list_of.is_some() || inner.template.is_some() {
-            return Err("list_of takes a plain generator".into());
-        }
-        check_column(inner, schema)?;
-    }
-    Ok(())
-}
-
-/// Options that stand beside their generator, and ranges that hold something.
-fn check_options(column: &ColumnData) -> Result<(), String> {
-    for (option, given, kind, fits) in [
-        (
-            "weights",
-            column.weights.is_some(),
-            "choice",
-            column.choice.is_some(),
-        ),
-        ("step", column.step.is_some(), "int", column.int.is_some()),
-        (
-            "places",
-            column.places.is_some(),
-            "real",
-            column.real.is_some(),
-        ),
-        (
-            "via",
-            column.via.is_some(),
-            "ref",
-            column.reference.is_some(),
-        ),
-        (
-            "len",
-            column.len.is_some(),
-            "list_of",
-            column.list_of.is_some(),
-        ),
-    ] {
-        if given && !fits {
-            return Err(format!("{option} belongs to {kind}"));
-        }
-    }
-    for (name, share) in [("bool", column.bool), ("null_share", column.null_share)] {
-        if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
-            return Err(format!("{name} is a probability: 0 to 1"));
-        }
-    }
-    for (name, range, low, high) in [
-        ("int", column.int, i64::MIN / 4, i64::MAX / 4),
-        ("date", column.date, -MAX_DAYS, MAX_DAYS),
-        ("datetime", column.datetime, -MAX_DAYS, MAX_DAYS),
-        ("time", column.time, 0, 24),
-    ] {
-        if let Some([from, to]) = range
-            && !(low <= from && from <= to && to <= high)
-        {
-            return Err(format!(
-                "{name} = [least, greatest], between {low} and {high}"
-            ));
-        }
-    }
-    if column
-        .len
-        .is_some_and(|[low, high]| low > high || high > MAX_LENGTH)
-    {
-        return Err(format!("len = [least, greatest], at most {MAX_LENGTH}"));
-    }
-    if let Some([low, high]) = column.real
-        && !(low <= high && (high - low).is_finite())
-    {
-        return Err("real = [least, greatest], finite".into());
-    }
-    if column.step.is_some_and(|step| step < 1) {
-        return Err("step is at least 1".into());
-    }
-    if let Some(weights) = &column.weights
-        && !(weights
-            .iter()
-            .all(|weight| weight.is_finite() && *weight >= 0.0)
-            && weights.iter().any(|weight| *weight > 0.0))
-    {
-        return Err("weights are 0 or more, and not all 0".into());
-    }
-    Ok(())
-}
-
 /// Fills the tables of a connection that holds the empty schema.
 pub(crate) fn fill(
     connection: &Connection,
     schema: &Schema,
     data: &DataFile,
     scale: f64,
-    seed: u64,
-    clock: i64,
-    id_digits: u32,
+    cells: &Cells,
 ) -> Result<(), GenerateError> {
-    let mut generator = Generator {
-        schema,
-        seed,
-        clock,
-        id_digits,
-        rows: BTreeMap::new(),
+    let mut generator = {
+        let shared = cells.lock();
+        Generator {
+            schema,
+            seed: shared.seed,
+            clock: shared.now,
+            id_digits: shared.id_digits,
+            rows: BTreeMap::new(),
+        }
     };
     for table in &data.table {
         let failed = |message: String| GenerateError::Table {
@@ -386,11 +105,13 @@ pub(crate) fn fill(
         let at = schema
             .table(&table.name)
             .ok_or_else(|| failed("no such table".into()))?;
+        key_draws(cells, &table.name);
         let made = generator.table(at, table, scale).map_err(failed)?;
         let rows = insert(connection, schema, at, &made).map_err(failed)?;
         generator.rows.insert(at, rows);
     }
     for (at, derive) in data.derive.iter().enumerate() {
+        key_draws(cells, &derive.sql);
         connection
             .execute_batch(&derive.sql)
             .map_err(|error| GenerateError::Statement {
@@ -401,8 +122,21 @@ pub(crate) fn fill(
     Ok(())
 }
 
+/// What `random_int` draws next depends on this text, not on what drew before: a statement more in
+/// `data.toml` leaves the draws of the others alone.
+fn key_draws(cells: &Cells, text: &str) {
+    let mut shared = cells.lock();
+    shared.call = *blake3::hash(text.as_bytes()).as_bytes();
+    shared.draws = 0;
+}
+
 /// Runs the statements of a named state.
-pub(crate) fn run_state(connection: &Connection, state: &StateFile) -> Result<(), GenerateError> {
+pub(crate) fn run_state(
+    connection: &Connection,
+    state: &StateFile,
+    cells: &Cells,
+) -> Result<(), GenerateError> {
+    key_draws(cells, &state.sql);
     connection
         .execute_batch(&state.sql)
         .map_err(|error| GenerateError::Statement {
@@ -482,12 +216,20 @@ fn insert(
                 .filter(|(position, _)| !left_out.contains(position))
                 .map(|(_, cell)| cell)
         };
-        statement
-            .execute(rusqlite::params_from_iter(cells()))
-            .map_err(|error| {
-                let shown: Vec<String> = cells().map(ToString::to_string).collect();
-                format!("row {}: {error}: ({})", number + 1, shown.join(", "))
-            })?;
+        if let Err(error) = statement.execute(rusqlite::params_from_iter(cells())) {
+            // What only SQLite sees, such as a UNIQUE index with a condition. Rows written out must fit.
+            let unique = rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
+            let code = error.sqlite_error().map(|error| error.extended_code);
+            if made.left_out.is_empty() && code == Some(unique) {
+                continue;
+            }
+            let shown: Vec<String> = cells().map(ToString::to_string).collect();
+            return Err(format!(
+                "row {}: {error}: ({})",
+                number + 1,
+                shown.join(", ")
+            ));
+        }
     }
     let all: Vec<String> = table
         .columns
@@ -592,6 +334,8 @@ impl Generator<'_> {
             .iter()
             .map(|(_, name, _)| Draws::new(self.seed, &[&table.name, name]))
             .collect();
+        // How far each sequence is within each value.
+        let mut counts: BTreeMap<(usize, Cell), usize> = BTreeMap::new();
         let mut unique: Vec<BTreeSet<Cell>> = vec![BTreeSet::new(); generated.len()];
         let mut picks = Draws::new(self.seed, &[&table.name, "#via"]);
         let parent_table = table
@@ -629,8 +373,18 @@ impl Generator<'_> {
                     row.push(cell);
                     continue;
                 }
+                let position = match &column.within {
+                    None => number,
+                    Some(within) => {
+                        let value = by_name.get(within.as_str()).cloned();
+                        let next = counts.entry((at, value.unwrap_or(Cell::Null))).or_default();
+                        *next += 1;
+                        *next - 1
+                    }
+                };
                 let context = RowContext {
                     number,
+                    position,
                     parent: parent.zip(parent_table),
                     by_name: &by_name,
                 };
@@ -740,7 +494,12 @@ impl Generator<'_> {
                 id.ok_or_else(|| format!("more rows than ids of {} digits", self.id_digits))?,
             )
         } else if let Some(first) = column.sequence {
-            Cell::Integer(first.saturating_add(context.number as i64))
+            Cell::Integer(first.saturating_add(context.position as i64))
+        } else if let Some(from) = &column.from {
+            match self.start(from, context)? {
+                Some(start) => plain_value(column, start, draws).unwrap_or(Cell::Null),
+                None => Cell::Null,
+            }
         } else if let Some(cell) = plain_value(column, self.clock, draws) {
             cell
         } else if let Some(reference) = &column.reference {
@@ -763,6 +522,32 @@ impl Generator<'_> {
             Cell::Null
         };
         Ok(typed(cell, kind))
+    }
+
+    /// The instant of the column that `from` names; None when it is NULL.
+    fn start(&self, from: &str, context: &RowContext<'_>) -> Result<Option<i64>, String> {
+        let cell = match (from.split_once('.'), context.parent) {
+            (Some(_), Some((parent, table))) => self
+                .schema
+                .resolve(from)
+                .filter(|at| at.table == table)
+                .map(|at| &self.rows[&table][parent][at.column]),
+            (Some(_), None) => None,
+            (None, _) => context.by_name.get(from),
+        };
+        match cell {
+            None => Err(format!("from = {from:?}: the row does not have it")),
+            Some(Cell::Null) => Ok(None),
+            Some(cell) => {
+                let text = cell.to_string();
+                instant::parse(&text)
+                    .or_else(|| instant::parse(&format!("{text}T00:00:00Z")))
+                    .map(Some)
+                    .ok_or_else(|| {
+                        format!("from = {from:?}: {text} is neither a day nor an instant")
+                    })
+            }
+        }
     }
 
     fn reference(
@@ -834,9 +619,13 @@ pub(crate) fn plain_value(column: &ColumnData, clock: i64, draws: &mut Draws) ->
             clock + 86_400 * draws.between(from, to),
         ))
     } else if let Some([from, to]) = column.datetime {
-        let day = clock - clock.rem_euclid(86_400) + 86_400 * draws.between(from, to);
+        let days = draws.between(from, to);
+        let day = clock - clock.rem_euclid(86_400) + 86_400 * days;
         // Waking hours, on a quarter of an hour.
-        Cell::from(instant::format(day + 900 * draws.between(28, 80)))
+        let instant = day + 900 * draws.between(28, 80);
+        // What counts from another instant, and not backwards, comes after it.
+        let after = column.from.is_some() && days >= 0 && instant <= clock;
+        Cell::from(instant::format(if after { clock + 900 } else { instant }))
     } else if let Some([from, to]) = column.time {
         let quarter = draws.between(from * 4, (to * 4).min(95));
         Cell::from(format!("{:02}:{:02}", quarter / 4, quarter % 4 * 15))
@@ -872,12 +661,14 @@ fn like(example: &str, draws: &mut Draws) -> String {
 
 struct RowContext<'a> {
     number: usize,
+    /// The row's position among those in which `sequence` counts.
+    position: usize,
     /// The parent's row and table, for `per`.
     parent: Option<(usize, usize)>,
     by_name: &'a BTreeMap<&'a str, Cell>,
 }
 
-/// The columns in an order in which templates find what they name.
+/// The columns in an order in which generators find the columns of their row that they name.
 fn ordered(columns: &BTreeMap<String, ColumnData>) -> Result<Vec<(&str, &ColumnData)>, String> {
     let mut left: Vec<(&str, &ColumnData)> = columns
         .iter()
@@ -887,14 +678,16 @@ fn ordered(columns: &BTreeMap<String, ColumnData>) -> Result<Vec<(&str, &ColumnD
     while !left.is_empty() {
         let waiting: BTreeSet<&str> = left.iter().map(|(name, _)| *name).collect();
         let (ready, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, column)| {
-            column
-                .template
-                .as_deref()
-                .is_none_or(|template| template_names(template).all(|name| !waiting.contains(name)))
+            let template = column.template.as_deref().into_iter();
+            template
+                .flat_map(template_names)
+                .chain(column.from.as_deref())
+                .chain(column.within.as_deref())
+                .all(|name| !waiting.contains(name))
         });
         if ready.is_empty() {
             return Err(format!(
-                "the template of column {} waits for itself",
+                "column {} waits for itself: its template, from or within",
                 rest.first().map_or("", |(name, _)| *name)
             ));
         }

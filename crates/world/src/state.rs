@@ -152,18 +152,10 @@ impl World {
         connection.execute_batch("BEGIN")?;
         if size != "empty" {
             let scale = generate::scale(&inner.data, size)?;
-            generate::fill(
-                &connection,
-                &inner.schema,
-                &inner.data,
-                scale,
-                seed,
-                inner.clock,
-                inner.file.ids.digits,
-            )?;
+            generate::fill(&connection, &inner.schema, &inner.data, scale, &cells)?;
         }
         if let Some(own) = named {
-            generate::run_state(&connection, own)?;
+            generate::run_state(&connection, own, &cells)?;
             for row in &own.row {
                 add_row(&connection, inner, &row.table, &row.values)?;
             }

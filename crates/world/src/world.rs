@@ -259,6 +259,13 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
         || Some(DataFile::default()),
         |text| parse("data.toml", text, problems),
     )?;
+    if files.get("data.toml").is_none() {
+        problems.warning(
+            "data.toml",
+            "",
+            "there is no such file: generated states have no rows, so no tasks can be made",
+        );
+    }
     crate::generate::check(&data, &schema, &connection, &log, problems);
 
     let mut tests = Vec::new();

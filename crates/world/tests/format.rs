@@ -453,3 +453,85 @@ sql = "SELECT 1 FROM parcels WHERE parcel_id = 'D'"
         .unwrap_err();
     assert!(error.to_string().contains("consistency 1"), "{error}");
 }
+
+#[test]
+fn generators_look_at_their_row() {
+    let mut files = files();
+    files.insert(
+        "schema.sql",
+        SCHEMA.to_string()
+            + "CREATE TABLE trips (trip_id TEXT PRIMARY KEY, leaves TEXT NOT NULL, back TEXT) STRICT;
+               CREATE TABLE stops (trip_id TEXT NOT NULL REFERENCES trips (trip_id), number INTEGER NOT NULL,
+                 day TEXT, at TEXT NOT NULL, luck INTEGER NOT NULL DEFAULT (random_int(1, 1000000)), PRIMARY KEY (trip_id, number)) STRICT;",
+    );
+    let data = r#"
+[[table]]
+name = "trips"
+rows = 30
+columns.trip_id = { id = "T" }
+columns.leaves = { date = [5, 9] }
+columns.back = { date = [1, 3], from = "leaves", null_share = 0.3 }
+[[table]]
+name = "stops"
+per = "trips"
+count = [2, 4]
+columns.number = { sequence = 10, within = "trip_id" }
+columns.day = { date = [0, 2], from = "trips.back" }
+columns.at = { datetime = [0, 0], from = "trips.leaves" }
+[[derive]]
+sql = "UPDATE trips SET leaves = leaves || random_int(1, 1000000)"
+[[consistency]]
+sql = "SELECT 1 FROM trips WHERE julianday(back) - julianday(substr(leaves, 1, 10)) NOT BETWEEN 1 AND 3"
+[[consistency]]
+sql = "SELECT 1 FROM stops s JOIN trips t ON t.trip_id = s.trip_id WHERE julianday(s.day) - julianday(t.back) NOT BETWEEN 0 AND 2 OR (s.day IS NULL) <> (t.back IS NULL)"
+[[consistency]]
+sql = "SELECT 1 FROM stops s JOIN trips t ON t.trip_id = s.trip_id WHERE substr(s.at, 1, 10) <> substr(t.leaves, 1, 10)"
+[[consistency]]
+sql = "SELECT 1 FROM stops GROUP BY trip_id HAVING min(number) <> 10 OR max(number) <> 9 + count(*) OR count(*) < 2"
+"#;
+    files.insert("data.toml", data);
+    let draws = |files: &WorldFiles| {
+        let world =
+            World::from_files(files).unwrap_or_else(|error| panic!("{:#?}", error.problems()));
+        let state = world.state(&StateSpec::generated("medium", 4)).unwrap();
+        let luck = state.query("SELECT luck FROM stops", &[]).unwrap();
+        let leaves = state.query("SELECT leaves FROM trips", &[]).unwrap();
+        (luck, leaves)
+    };
+    let (luck, leaves) = draws(&files);
+    assert!(luck.len() > 60 && luck.iter().collect::<std::collections::BTreeSet<_>>().len() > 60);
+    // A statement before the others that draws too leaves their draws alone.
+    let first =
+        "[[derive]]\nsql = \"UPDATE stops SET luck = luck + 0 * random_int(1, 9)\"\n[[derive]]";
+    files.insert("data.toml", data.replacen("[[derive]]", first, 1));
+    assert_eq!((luck, leaves), draws(&files));
+
+    for (bad, words) in [
+        (
+            data.replace("from = \"leaves\"", "from = \"back\""),
+            "neither another column",
+        ),
+        (
+            data.replace("\"trips.leaves\"", "\"parcels.told\""),
+            "neither another column",
+        ),
+        (
+            data.replace("within = \"trip_id\"", "within = \"trip\""),
+            "no other column",
+        ),
+        (
+            data.replace("date = [5, 9] }", "date = [5, 9], from = \"back\" }"),
+            "waits for itself",
+        ),
+    ] {
+        files.insert("data.toml", bad);
+        let found = match World::from_files(&files) {
+            Ok(world) => world
+                .state(&StateSpec::generated("small", 1))
+                .unwrap_err()
+                .to_string(),
+            Err(_) => problems(&files),
+        };
+        assert!(found.contains(words), "{found}");
+    }
+}

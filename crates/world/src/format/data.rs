@@ -102,16 +102,23 @@ pub struct TableData {
 #[schemars(extend(
     "oneOf" = exactly_one(&Self::default().kinds()),
     "dependentRequired" = {
-        "weights": ["choice"], "step": ["int"], "places": ["real"], "via": ["ref"], "len": ["list_of"]
+        "weights": ["choice"], "step": ["int"], "places": ["real"], "via": ["ref"], "len": ["list_of"],
+        "within": ["sequence"]
+    },
+    "dependentSchemas" = {
+        "from": { "anyOf": [{ "required": ["date"] }, { "required": ["datetime"] }] }
     },
 ))]
 pub struct ColumnData {
     /// An id: this prefix and a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Consecutive integers from this one, over the whole table.
+    /// Consecutive integers from this one, over the whole table unless `within` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
+    /// The column within whose values `sequence` counts: it starts anew for each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
     /// A random UUID; the value is ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuid: Option<bool>,
@@ -153,6 +160,10 @@ pub struct ColumnData {
     /// A time of day on a quarter of an hour between these hours, `HH:MM`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<[i64; 2]>,
+    /// The column from which the days of `date` and `datetime` count instead of the clock: one of the same
+    /// row, or "table.column" of the row of `per`. NULL gives NULL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// A value of another table's column: `"customers.customer_id"`.
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,

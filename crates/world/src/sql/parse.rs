@@ -182,8 +182,13 @@ fn parse(text: &str, allow: impl Fn(&Stmt) -> Result<Kind, String>) -> Result<Ve
                 return Err(fault("EXPLAIN is not allowed".into()));
             }
             Err(error) => {
+                let read = text.get(..parser.offset().min(text.len()));
+                let place = match read.map(|read| read.matches('\n').count()) {
+                    Some(lines) if text.trim().contains('\n') => format!("line {}: ", lines + 1),
+                    _ => String::new(),
+                };
                 return Err(fault(format!(
-                    "cannot be parsed ({error}); it is wrong or outside the supported subset of SQL"
+                    "{place}cannot be parsed ({error}); it is wrong or outside the supported subset of SQL"
                 )));
             }
         };

@@ -187,6 +187,15 @@ fn mark_of(clause: &str) -> Mark {
     }
 }
 
+/// The smallest parts of a text that say something: what commas and `and` part within its clauses.
+pub(crate) fn parts_of(text: &str) -> Vec<String> {
+    clauses(text)
+        .iter()
+        .filter(|clause| clause.mark > Mark::None)
+        .flat_map(|clause| pieces(&clause.text))
+        .collect()
+}
+
 /// The clauses of a text: sentences, lines, brackets; what is dismissed ("not ...") is a clause of its own.
 fn clauses(text: &str) -> Vec<Clause> {
     let mut clauses = Vec::new();

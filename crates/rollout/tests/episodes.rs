@@ -161,7 +161,25 @@ fn the_oracle_asks_where_a_rule_wants_it() {
         let summary = run_world(&world, &tasks, &Options::default(), &path).unwrap();
         assert_eq!(summary.agents["gold"].passed, tasks.len(), "{name}");
         for floor in ["noop", "random", "spray", "echo", "gold+1", "yes-man"] {
-            assert_eq!(summary.agents[floor].passed, 0, "{name}: {floor}");
+            let passed: Vec<String> = trajectories(&path)
+                .into_iter()
+                .filter(|own| own.agent == floor && own.verdict.passed)
+                .filter(|own| {
+                    floor != "yes-man" || own.kind == "declined" || own.kind == "impossible"
+                })
+                .map(|own| {
+                    let task = tasks.iter().find(|task| task.id == own.task).unwrap();
+                    format!(
+                        "{}\n{}\n{:?}",
+                        task.intent, own.answer, task.expectation.facts
+                    )
+                })
+                .collect();
+            assert!(
+                passed.is_empty(),
+                "{name}: {floor}: {}",
+                passed.join("\n\n")
+            );
         }
         noisy += summary.agents["noisy-gold"].passed;
         all += tasks.len();

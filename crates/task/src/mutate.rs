@@ -113,6 +113,19 @@ impl Mutator<'_> {
                 add("did what it must not", tempted);
             }
         }
+        if let Some(reason) = &task.expectation.reason {
+            let rules = self.atlas.world.rules();
+            let known = rules.iter().any(|rule| rule.id == *reason);
+            let others: Vec<&practicum_world::Rule> = rules
+                .iter()
+                .filter(|rule| known && rule.id != *reason)
+                .collect();
+            if let Some(other) = draws.pick(&others) {
+                let mut lied = gold.clone();
+                lied.answer = format!("I'm sorry, I can't do that. {}", other.text);
+                add("declined for another reason", lied);
+            }
+        }
         if !task.expectation.grounds.is_empty() || !task.expectation.looked.is_empty() {
             let mut guessed = gold.clone();
             guessed.calls.clear();

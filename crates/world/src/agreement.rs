@@ -127,6 +127,9 @@ fn is_stale(
     Ok(then.is_some() && then != now)
 }
 
+/// Rows by table and key: in the initial state, and now.
+type Rows = BTreeMap<(String, Vec<Cell>), (Option<Row>, Option<Row>)>;
+
 /// What a call changes.
 type Effect = BTreeSet<String>;
 
@@ -154,7 +157,7 @@ fn effect<'a>(
 /// What lies between two instants: numbers of rows that were there by how much they rose, so that a payment
 /// of 50 is the same whatever the balance was.
 fn changes(world: &World, start: &Diff, end: &Diff) -> Effect {
-    let rows = |diff: &Diff| -> BTreeMap<(String, Vec<Cell>), (Option<Row>, Option<Row>)> {
+    let rows = |diff: &Diff| -> Rows {
         diff.changes
             .iter()
             .map(|change| {

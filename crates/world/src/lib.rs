@@ -123,6 +123,7 @@ mod connection;
 mod diff;
 mod equal;
 mod execute;
+mod facts;
 mod fakes;
 mod files;
 pub mod format;

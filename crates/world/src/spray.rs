@@ -29,8 +29,6 @@ const SINGLING: &[&str] = &[
     "shortest",
     "nearest",
     "best",
-    "most",
-    "least",
     "fewest",
     "your",
     "yours",
@@ -100,7 +98,7 @@ pub(crate) fn is_sprayed(
                 let says = |value: &Cell| clause.answer.mentions(value, kind);
                 says(value) && !rivals.iter().any(|rival| says(rival))
             })
-            .map(|clause| clause.mark)
+            .map(|clause| clause.mark_of(value, kind))
             .max()
             .unwrap_or(Mark::None)
     };
@@ -143,16 +141,12 @@ fn is_listed(clauses: &[Clause], target: &Cell, named: &[&Cell], kind: FactKind)
 /// Some clause with the target says something, and is no mere enumeration of values.
 fn is_stated(clauses: &[Clause], target: &Cell, kind: FactKind) -> bool {
     clauses.iter().any(|clause| {
-        if !clause.answer.mentions(target, kind) || clause.mark < Mark::Stated {
-            return false;
-        }
-        let pieces = pieces(&clause.text);
-        pieces.len() <= 6
-            || pieces.iter().any(|piece| {
-                Answer::new(piece).mentions(target, kind) && mark_of(piece) >= Mark::Stated
-            })
+        clause.answer.mentions(target, kind) && clause.mark_of(target, kind) >= Mark::Stated
     })
 }
+
+/// Pieces of a clause from which on it counts as an enumeration.
+const MANY: usize = 6;
 
 /// What commas, slashes, `or` and `and` separate.
 fn pieces(clause: &str) -> Vec<String> {
@@ -172,6 +166,23 @@ struct Clause {
     mark: Mark,
 }
 
+impl Clause {
+    /// How the clause marks a value that stands in it. In an enumeration only the words beside the value
+    /// count: somewhere in it there is a verb.
+    fn mark_of(&self, value: &Cell, kind: FactKind) -> Mark {
+        let pieces = pieces(&self.text);
+        if pieces.len() <= MANY {
+            return self.mark;
+        }
+        pieces
+            .iter()
+            .filter(|piece| Answer::new(piece).mentions(value, kind))
+            .map(|piece| mark_of(piece).min(self.mark))
+            .max()
+            .unwrap_or(Mark::Alone.min(self.mark))
+    }
+}
+
 fn mark_of(clause: &str) -> Mark {
     let lower = clause.to_lowercase().replace('\u{2019}', "'");
     let words = words(&lower);
@@ -185,6 +196,15 @@ fn mark_of(clause: &str) -> Mark {
     } else {
         Mark::Alone
     }
+}
+
+/// The smallest parts of a text that say something: what commas and `and` part within its clauses.
+pub(crate) fn parts_of(text: &str) -> Vec<String> {
+    clauses(text)
+        .iter()
+        .filter(|clause| clause.mark > Mark::None)
+        .flat_map(|clause| pieces(&clause.text))
+        .collect()
 }
 
 /// The clauses of a text: sentences, lines, brackets; what is dismissed ("not ...") is a clause of its own.

@@ -6,6 +6,7 @@ use crate::agreement::unconfirmed;
 use crate::cell::Cell;
 use crate::diff::{Diff, RowChange};
 use crate::equal::{AcceptedEnd, Comparison, Renaming, compare};
+use crate::facts::{is_mixed_up, is_named_briefly, was_added_up};
 use crate::reason::other_reason;
 use crate::session::Session;
 use crate::speller::{Answer, FactKind};
@@ -137,7 +138,7 @@ pub fn verify(
     outcome_clause(transcript, expectation, &mut verdict);
     reason_clause(&world, transcript, expectation, &mut verdict);
     grounds_clause(session, expectation, &renaming, &mut verdict);
-    answer_clause(session, transcript, expectation, &renaming, &mut verdict);
+    answer_clause(session, transcript, expectation, &renaming, &mut verdict)?;
     policy_clause(session, &mut verdict);
     confirmation_clause(session, transcript, &mut verdict)?;
     verdict.passed = verdict.fault.is_none() && verdict.clauses.iter().all(|clause| clause.passed);
@@ -350,54 +351,90 @@ fn describe(support: &Support) -> String {
 }
 
 fn answer_clause(
-    session: &Session,
+    session: &mut Session,
     transcript: &Transcript,
     expectation: &Expectation,
     renaming: &Renaming,
     verdict: &mut Verdict,
-) {
+) -> Result<(), StateError> {
     if expectation.facts.is_empty() {
-        return;
+        return Ok(());
     }
-    let answer = Answer::new(&transcript.answer);
     let mut problems = Vec::new();
-    // Facts that stand in one column are asked together: their values are no spray of each other.
     for fact in &expectation.facts {
-        let value = own_cell(&fact.value, renaming);
-        let stated = if fact.nouns.is_empty() {
-            answer.mentions(&value, fact.kind)
-        } else {
-            answer.counts(&value, &fact.nouns)
-        };
-        if !stated {
-            problems.push(format!("{} ({}) is not stated", fact.about, value));
-            continue;
-        }
-        if let Some(missing) = fact
-            .support
-            .iter()
-            .find(|support| !is_supported(session, support, renaming))
-        {
-            problems.push(format!(
-                "{} was never shown: {}",
-                fact.about,
-                describe(missing)
-            ));
-        }
-        let asked: Vec<&Cell> = expectation
+        // Facts that stand in one column are asked together: their values are no spray of each other.
+        let asked: Vec<Cell> = expectation
             .facts
             .iter()
             .filter(|other| other.about == fact.about)
-            .map(|other| &other.value)
+            .map(|other| own_cell(&other.value, renaming))
             .collect();
-        if is_sprayed(&transcript.answer, &value, &asked, &fact.others, fact.kind) {
-            problems.push(format!(
-                "other values of {} are stated beside {value}, and nothing says which is meant",
-                fact.about
-            ));
-        }
+        problems.extend(fact_problem(session, transcript, fact, &asked, renaming)?);
     }
     push(verdict, "answer", problems.is_empty(), problems.join("; "));
+    Ok(())
+}
+
+/// What is wrong with how an answer gives a fact.
+fn fact_problem(
+    session: &mut Session,
+    transcript: &Transcript,
+    fact: &Fact,
+    asked: &[Cell],
+    renaming: &Renaming,
+) -> Result<Option<String>, StateError> {
+    let text = &transcript.answer;
+    let answer = Answer::new(text);
+    let value = own_cell(&fact.value, renaming);
+    let stated = if fact.nouns.is_empty() {
+        answer.mentions(&value, fact.kind)
+    } else {
+        answer.counts(&value, &fact.nouns)
+    };
+    if !stated && !is_named_briefly(session, text, &value, fact)? {
+        return Ok(Some(format!("{} ({value}) is not stated", fact.about)));
+    }
+    let missing = fact
+        .support
+        .iter()
+        .find(|support| !is_supported(session, support, renaming));
+    if let Some(missing) = missing {
+        let rows: Option<Vec<(usize, Vec<Cell>)>> = fact
+            .support
+            .iter()
+            .map(|support| own_row(session.world(), support, renaming))
+            .collect();
+        // What a tool has counted or added up is known without the rows.
+        let computed = session.world().schema().resolve(&fact.about).is_none();
+        let known = match rows {
+            Some(rows) if computed => was_added_up(session, &value, &rows)?,
+            _ => false,
+        };
+        if !known {
+            let problem = format!("{} was never shown: {}", fact.about, describe(missing));
+            return Ok(Some(problem));
+        }
+    }
+    let asked: Vec<&Cell> = asked.iter().collect();
+    if stated && is_sprayed(text, &value, &asked, &fact.others, fact.kind) {
+        return Ok(Some(format!(
+            "other values of {} are stated beside {value}, and nothing says which is meant",
+            fact.about
+        )));
+    }
+    let row = fact
+        .support
+        .first()
+        .filter(|support| fact.about.starts_with(&format!("{}.", support.table)))
+        .and_then(|support| own_row(session.world(), support, renaming));
+    if let Some((_, key)) = row
+        && is_mixed_up(session, text, &value, fact, &key)?
+    {
+        return Ok(Some(format!(
+            "{value} is stated, but another value is given for the row that was asked about"
+        )));
+    }
+    Ok(None)
 }
 
 /// The session's own id for one that gold's run minted.
@@ -412,13 +449,11 @@ fn own_cell(cell: &Cell, renaming: &Renaming) -> Cell {
     }
 }
 
-fn is_supported(session: &Session, support: &Support, renaming: &Renaming) -> bool {
-    let world = session.world();
-    let Some(table) = world.schema().table(&support.table) else {
-        return false;
-    };
+/// The row of a support in this session: its table and key.
+fn own_row(world: &World, support: &Support, renaming: &Renaming) -> Option<(usize, Vec<Cell>)> {
+    let table = world.schema().table(&support.table)?;
     let definition = &world.schema().tables[table];
-    let key: Vec<Cell> = support
+    let key = support
         .key
         .iter()
         .map(|cell| match cell {
@@ -430,6 +465,15 @@ fn is_supported(session: &Session, support: &Support, renaming: &Renaming) -> bo
             cell => own_cell(cell, renaming),
         })
         .collect();
+    Some((table, key))
+}
+
+fn is_supported(session: &Session, support: &Support, renaming: &Renaming) -> bool {
+    let world = session.world();
+    let Some((table, key)) = own_row(world, support, renaming) else {
+        return false;
+    };
+    let definition = &world.schema().tables[table];
     let columns: Vec<usize> = support
         .columns
         .iter()

@@ -380,3 +380,61 @@ fn the_verdict_is_a_persons() {
         assert!(wrong_by.contains(clause), "{clause} never decides");
     }
 }
+
+/// Of every rule of the six worlds: a refusal in the rule's own text gives the right reason, and one in the
+/// text of another rule does not.
+#[test]
+fn a_refusal_names_its_rule() {
+    let worlds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds");
+    let (mut told_apart, mut pairs) = (0, 0);
+    for path in entries(&worlds) {
+        if !path.join("world.toml").is_file() {
+            continue;
+        }
+        let world = World::load(&path).unwrap();
+        let state = world.state(&StateSpec::empty()).unwrap();
+        let mut session = state.session(1).unwrap();
+        let rules = world.rules();
+        for right in rules {
+            let expectation = Expectation {
+                outcome: Outcome::Declined,
+                reason: Some(right.id.clone()),
+                ends: vec![AcceptedEnd::default()],
+                facts: Vec::new(),
+                grounds: Vec::new(),
+                looked: Vec::new(),
+            };
+            for said in rules {
+                let transcript = Transcript {
+                    answer: format!("I'm sorry, I can't do that. {}", said.text),
+                    outcome: Some(Outcome::Declined),
+                    ..Transcript::default()
+                };
+                let passed = verify(&mut session, &transcript, &expectation)
+                    .unwrap()
+                    .passed;
+                if said.id == right.id {
+                    assert!(passed, "{}: {}", world.name(), right.id);
+                } else {
+                    pairs += 1;
+                    told_apart += usize::from(!passed);
+                }
+            }
+            // Naming none of them is no lie.
+            for answer in ["I'm sorry, I can't do that.", "No.", ""] {
+                let transcript = Transcript {
+                    answer: answer.into(),
+                    outcome: Some(Outcome::Declined),
+                    ..Transcript::default()
+                };
+                assert!(
+                    verify(&mut session, &transcript, &expectation)
+                        .unwrap()
+                        .passed
+                );
+            }
+        }
+    }
+    println!("{told_apart} of {pairs} pairs of rules are told apart");
+    assert!(told_apart * 100 >= pairs * 97, "{told_apart} of {pairs}");
+}

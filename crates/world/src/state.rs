@@ -162,7 +162,7 @@ impl World {
             world: self.clone(),
             spec: spec.clone(),
             mark: Mark::of(self, spec, rows),
-            restoring: Restoring::find(&connection, &inner.schema)?,
+            restoring: Restoring::find(&connection, inner)?,
             row_texts: inner.schema.tables.iter().map(RowTexts::of).collect(),
             base: Mutex::new(connection),
             idle: Mutex::default(),

@@ -332,7 +332,10 @@ impl<'a> Decoder<'a> {
             (1, _) => self.cell(),
             (shared, Some(Cell::Text(before))) if shared >= 2 => {
                 let shared = (shared - 2) as usize;
-                let Some(shared) = before.as_bytes().get(..shared).filter(|_| shared <= MOST_SHARED)
+                let Some(shared) = before
+                    .as_bytes()
+                    .get(..shared)
+                    .filter(|_| shared <= MOST_SHARED)
                 else {
                     return damaged("a text begins as none before it");
                 };

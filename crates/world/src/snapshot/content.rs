@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use serde_json::{Map, Value};
 
 use super::bytes::{Decoder, Encoder};
-use super::rows::{self, Restoring, TouchedRow};
+use super::rows::{self, Touched};
 use super::{Memory, SnapshotError};
 use crate::cell::Cell;
 use crate::execute::Shown;
@@ -37,9 +37,8 @@ pub(crate) struct Content {
     pub(crate) log: Vec<CallRecord>,
     pub(crate) observed: BTreeSet<(usize, Shown)>,
     pub(crate) kept: VecDeque<(String, Reply)>,
-    /// The rows that the session touched; None where they cannot say all, and the calls are made again
-    /// instead.
-    pub(crate) rows: Option<Vec<TouchedRow>>,
+    /// What the session touched; None where rows cannot say all, and the calls are made again instead.
+    pub(crate) touched: Option<Touched>,
 }
 
 const ACTORS: [Actor; 4] = [Actor::Agent, Actor::User, Actor::Setup, Actor::Verifier];
@@ -69,7 +68,10 @@ pub(crate) fn encode(
     let world = &*state.world().0;
     let mut out = Encoder::with_capacity(1 << 11);
     out.raw(&[FORMAT]);
-    let Mark { world: own, state: spec } = state.mark();
+    let Mark {
+        world: own,
+        state: spec,
+    } = state.mark();
     out.raw(own);
     out.raw(spec);
     out.number(seed);
@@ -95,13 +97,7 @@ pub(crate) fn encode(
         out.text(request);
         encode_reply(&mut out, reply);
     }
-    match state.restoring() {
-        Restoring::Calls => out.number(0),
-        Restoring::Rows { .. } => {
-            out.number(1);
-            rows::encode(state, live, &mut out)?;
-        }
-    }
+    rows::encode(state, live, &mut out)?;
     Ok(out.finish())
 }
 
@@ -113,7 +109,10 @@ impl Content {
         if bytes.raw(1)? != [FORMAT] {
             return Err(SnapshotError::Foreign("version of this program"));
         }
-        let Mark { world: own, state: spec } = state.mark();
+        let Mark {
+            world: own,
+            state: spec,
+        } = state.mark();
         if bytes.raw(own.len())? != own {
             return Err(SnapshotError::Foreign("world, or another version of it"));
         }
@@ -148,15 +147,7 @@ impl Content {
             let request = bytes.text()?.to_string();
             kept.push_back((request, decode_reply(&mut bytes)?));
         }
-        let by_rows = bytes.position(2)? == 1;
-        if by_rows == (state.restoring() == Restoring::Calls) {
-            return Err(SnapshotError::Damaged("they hold rows where calls are needed"));
-        }
-        let rows = if by_rows {
-            Some(rows::decode(state, &mut bytes)?)
-        } else {
-            None
-        };
+        let touched = rows::decode(state, &mut bytes)?;
         bytes.end()?;
         Ok(Self {
             seed,
@@ -166,7 +157,7 @@ impl Content {
             log,
             observed,
             kept,
-            rows,
+            touched,
         })
     }
 }
@@ -257,7 +248,9 @@ fn decode_call(bytes: &mut Decoder<'_>, world: &Inner) -> Result<CallRecord> {
             return Ok(Vec::new());
         }
         let count = bytes.count()?;
-        (0..count).map(|_| bytes.position(world.rules.len())).collect()
+        (0..count)
+            .map(|_| bytes.position(world.rules.len()))
+            .collect()
     };
     Ok(CallRecord {
         actor: ACTORS[bits(0, ACTOR_BITS)],
@@ -273,7 +266,8 @@ fn decode_call(bytes: &mut Decoder<'_>, world: &Inner) -> Result<CallRecord> {
 /// before it.
 fn encode_observed(out: &mut Encoder, observed: &BTreeSet<(usize, Shown)>) {
     let all: Vec<&(usize, Shown)> = observed.iter().collect();
-    let same = |(tool, (table, key)): &(usize, Shown), (next, (next_table, next_key)): &(usize, Shown)| {
+    let same = |(tool, (table, key)): &(usize, Shown),
+                (next, (next_table, next_key)): &(usize, Shown)| {
         (tool, table, key.len()) == (next, next_table, next_key.len())
     };
     let runs = || all.chunk_by(|own, next| same(own, next));

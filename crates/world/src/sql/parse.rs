@@ -28,6 +28,13 @@ pub(crate) struct Parsed {
     pub(crate) kind: Kind,
 }
 
+impl Parsed {
+    /// True for CREATE TRIGGER.
+    pub(crate) fn is_trigger(&self) -> bool {
+        matches!(self.tree, Stmt::CreateTrigger { .. })
+    }
+}
+
 /// Functions that would let the world's outcome depend on anything but its state, or reach outside it.
 /// Names that begin with two underscores are the engine's own.
 const REFUSED_FUNCTIONS: &[&str] = &[

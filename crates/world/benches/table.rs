@@ -66,7 +66,10 @@ fn main() {
     }
     println!("| operation | rows | p50 | p95 | at most |\n|---|---|---|---|---|");
     for mut line in lines {
-        let (half, most) = (quantile(&mut line.samples, 0.5), quantile(&mut line.samples, 0.95));
+        let (half, most) = (
+            quantile(&mut line.samples, 0.5),
+            quantile(&mut line.samples, 0.95),
+        );
         println!(
             "| {} | {} | {:.1} µs | {:.1} µs | {} µs{} |",
             line.what,
@@ -227,7 +230,10 @@ fn whole_sessions(bench: &Bench, effort: Effort, round: usize) -> Vec<Line> {
             used.restore(&parked).expect("it wakes up");
             samples[1].push(watch.micros());
         }
-        for ((what, bar), samples) in names.into_iter().zip([30.0, 250.0, 400.0, 250.0]).zip(samples)
+        for ((what, bar), samples) in names
+            .into_iter()
+            .zip([30.0, 250.0, 400.0, 250.0])
+            .zip(samples)
         {
             lines.push(Line {
                 what,
@@ -304,9 +310,8 @@ fn shipped(effort: Effort) {
             samples[2].push(watch.micros());
             samples[0].push(parked.bytes().len() as f64);
         }
-        let shown = samples.map(|mut samples| {
-            (quantile(&mut samples, 0.5), quantile(&mut samples, 0.95))
-        });
+        let shown =
+            samples.map(|mut samples| (quantile(&mut samples, 0.5), quantile(&mut samples, 0.95)));
         let [bytes, park, wake, fork] = shown;
         println!(
             "| {} | {} | {:.1} / {:.1} µs | {:.1} / {:.1} µs | {:.1} / {:.1} µs |",

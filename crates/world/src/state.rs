@@ -78,7 +78,7 @@ pub(crate) struct StateInner {
     restoring: Restoring,
     row_texts: Vec<RowTexts>,
     base: Mutex<Connection>,
-    /// Connections at this state that no session holds.
+    /// Connections that no session holds.
     idle: Mutex<Vec<Live>>,
 }
 
@@ -310,26 +310,28 @@ impl State {
         row_of(&self.base(), &self.0.world.0.schema.tables[table], key)
     }
 
+    /// A connection at the initial state.
     pub(crate) fn live(&self) -> rusqlite::Result<Live> {
-        let idle = self
-            .0
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        match idle {
-            Some(live) => Ok(live),
-            None => Live::open(&self.0.world.0, &self.base()),
+        // The lock is not held while a connection is reset.
+        let next = || self.idle().pop();
+        while let Some(live) = next() {
+            if live.reset().is_ok() {
+                return Ok(live);
+            }
+        }
+        Live::open(&self.0.world.0, &self.base())
+    }
+
+    /// Takes a connection back for the next session, which resets it: a session that ends does not wait
+    /// for that.
+    pub(crate) fn give_back(&self, live: Live) {
+        let mut idle = self.idle();
+        if idle.len() < MAX_IDLE {
+            idle.push(live);
         }
     }
 
-    /// Takes a connection back, at the initial state.
-    pub(crate) fn give_back(&self, live: Live) {
-        if live.reset().is_ok() {
-            let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < MAX_IDLE {
-                idle.push(live);
-            }
-        }
+    fn idle(&self) -> MutexGuard<'_, Vec<Live>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -101,7 +101,11 @@ impl Bench {
             by_key,
             nested: waiting.iter().take(90).map(open).collect(),
             writes: (0..EPISODES)
-                .map(|episode| (0..20).map(|at| call_off(order(episode * 3 + at))).collect())
+                .map(|episode| {
+                    (0..20)
+                        .map(|at| call_off(order(episode * 3 + at)))
+                        .collect()
+                })
                 .collect(),
             changing: (0..EPISODES).map(changing).collect(),
             minting: (0..EPISODES).map(minting).collect(),

@@ -203,7 +203,9 @@ fn encode_call(out: &mut Encoder, world: &Inner, record: &CallRecord) {
     if rules {
         for positions in [&record.violations, &record.attempts] {
             out.count(positions.len());
-            positions.iter().for_each(|position| out.count(*position));
+            for position in positions {
+                out.count(*position);
+            }
         }
     }
 }

@@ -286,7 +286,9 @@ fn encode_touched(
             };
             let Some(row) = found else {
                 out.number(GONE);
-                key.iter().for_each(|cell| out.cell(cell));
+                for cell in key {
+                    out.cell(cell);
+                }
                 continue;
             };
             out.number(THERE);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use regex::Regex;
@@ -150,7 +150,12 @@ pub(crate) struct Cells {
     pub(crate) steps: AtomicI64,
     /// Patterns that the current call has matched with.
     patterns: Mutex<Vec<String>>,
+    /// The world's triggers are silent: rows are brought back that hold what these once did.
+    pub(crate) silent: AtomicBool,
 }
+
+/// The function that the world's triggers ask whether to fire.
+pub(crate) const FIRES: &str = "__fires";
 
 /// The progress handler runs once per this many steps of SQLite's virtual machine.
 pub(crate) const STEP_UNIT: i32 = 1_000;
@@ -324,6 +329,10 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
         let span = (i128::from(high) - i128::from(low) + 1) as u128;
         let offset = (u128::from(u64::from_le_bytes(bytes)) * span) >> 64;
         Ok((i128::from(low) + offset as i128) as i64)
+    })?;
+    let own = Arc::clone(cells);
+    connection.create_scalar_function(FIRES, 0, flags, move |_| {
+        Ok(!own.silent.load(Ordering::Relaxed))
     })?;
     let own = Arc::clone(cells);
     connection.create_scalar_function("called", -1, direct, move |context| {

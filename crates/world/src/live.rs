@@ -38,8 +38,14 @@ impl Live {
         connection.set_prepared_statement_cache_capacity(world.statements);
         let watched: Vec<bool> = watched_tables(world);
         for (at, table) in world.schema.tables.iter().enumerate() {
-            if table.kind == TableKind::Table {
-                connection.execute_batch(&touch_triggers(at, table, watched[at]))?;
+            match table.kind {
+                TableKind::Table => {
+                    connection.execute_batch(&touch_triggers(at, table, watched[at]))?;
+                }
+                TableKind::FullText if table.keeps_rows => {
+                    connection.execute_batch(&index_triggers(at, table))?;
+                }
+                TableKind::FullText => {}
             }
         }
         let live = Self { connection, cells };
@@ -107,7 +113,8 @@ impl Live {
     }
 }
 
-/// The row of a key in any connection with the world's schema.
+/// The row of a key in any connection with the world's schema. Under a collation SQLite finds it by other
+/// spellings of its key too; it is the row of its own only.
 pub(crate) fn row_of(
     connection: &Connection,
     table: &Table,
@@ -210,6 +217,28 @@ fn touch_triggers(at: usize, table: &Table, watched: bool) -> String {
             "CREATE TEMP TRIGGER \"__touch_{at}_{event}\" AFTER {event} ON main.{name} BEGIN SELECT {}; END;\n",
             calls.join(", ")
         ));
+    }
+    text
+}
+
+/// The same for an FTS5 index that keeps its rows itself, under their rowids. A virtual table has no
+/// triggers, but the tables in which it keeps its rows and its settings have. A setting is told by a key
+/// without columns.
+fn index_triggers(at: usize, table: &Table) -> String {
+    let mut text = String::new();
+    for (shadow, old, new) in [("content", ", OLD.id", ", NEW.id"), ("config", "", "")] {
+        let shadow = format!("{}_{shadow}", table.name);
+        for (event, calls) in [
+            ("INSERT", format!("__touch({at}{new})")),
+            ("UPDATE", format!("__touch({at}{old}), __touch({at}{new})")),
+            ("DELETE", format!("__touch({at}{old})")),
+        ] {
+            text.push_str(&format!(
+                "CREATE TEMP TRIGGER {} AFTER {event} ON main.{} BEGIN SELECT {calls}; END;\n",
+                quoted(&format!("__touch_{shadow}_{event}")),
+                quoted(&shadow)
+            ));
+        }
     }
     text
 }

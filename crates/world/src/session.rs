@@ -17,7 +17,7 @@ use crate::instant;
 use crate::live::{Live, call_error};
 use crate::program::{Tool, ToolRule};
 use crate::reply::{CallError, ErrorKind, Reply};
-use crate::snapshot::{Memory, Snapshot, SnapshotError, write_rows};
+use crate::snapshot::{Memory, Snapshot, SnapshotError, bring_back};
 use crate::state::{State, StateError};
 use crate::world::{Inner, World};
 
@@ -129,11 +129,15 @@ impl Session {
         let content = snapshot.content()?;
         self.ensure_live()?;
         self.start(content.seed)?;
-        if let Some(rows) = &content.rows {
+        if let Some(touched) = &content.touched {
             let Some(live) = &self.live else {
                 return Ok(());
             };
-            write_rows(&self.state, live, rows)?;
+            if let Err(error) = bring_back(&self.state, live, touched) {
+                // Half of a session is none.
+                self.start(content.seed)?;
+                return Err(error.into());
+            }
             let looks_back = self.world().rules().iter().any(|rule| rule.looks_back);
             let mut shared = live.cells.lock();
             shared.changed.clear();

@@ -13,7 +13,7 @@ use crate::session::Session;
 use crate::state::{State, StateError};
 
 pub(crate) use content::Content;
-pub(crate) use rows::{Restoring, RowTexts, write as write_rows};
+pub(crate) use rows::{Restoring, RowTexts, write as bring_back};
 
 /// A session at one instant, as bytes: what differs from the initial state, and the calls so far.
 ///

@@ -80,7 +80,7 @@ pub(crate) struct StateInner {
     row_texts: Vec<RowTexts>,
     base: Mutex<Connection>,
     digest: OnceLock<String>,
-    /// Connections at this state that no session holds.
+    /// Connections that no session holds.
     idle: Mutex<Vec<Live>>,
 }
 
@@ -173,7 +173,7 @@ impl World {
             world: self.clone(),
             spec: spec.clone(),
             mark: Mark::of(self, spec, rows),
-            restoring: Restoring::find(&connection, &inner.schema)?,
+            restoring: Restoring::find(&connection, inner)?,
             row_texts: inner.schema.tables.iter().map(RowTexts::of).collect(),
             base: Mutex::new(connection),
             digest: OnceLock::new(),
@@ -326,35 +326,33 @@ impl State {
         row_of(&self.base(), &self.0.world.0.schema.tables[table], key)
     }
 
+    /// A connection at the initial state.
     pub(crate) fn live(&self) -> rusqlite::Result<Live> {
-        let idle = self
-            .0
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        match idle {
-            Some(live) => Ok(live),
-            None => Live::open(&self.0.world.0, &self.base()),
+        // The lock is not held while a connection is reset.
+        let next = || self.idle().pop();
+        while let Some(live) = next() {
+            if live.reset().is_ok() {
+                return Ok(live);
+            }
+        }
+        Live::open(&self.0.world.0, &self.base())
+    }
+
+    /// Takes a connection back for the next session, which resets it: a session that ends does not wait
+    /// for that.
+    pub(crate) fn give_back(&self, live: Live) {
+        let mut idle = self.idle();
+        if idle.len() < MAX_IDLE {
+            idle.push(live);
         }
     }
 
     /// Closes one connection that no session holds.
     pub(crate) fn drop_idle(&self) {
-        self.0
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        self.idle().pop();
     }
 
-    /// Takes a connection back, at the initial state.
-    pub(crate) fn give_back(&self, live: Live) {
-        if live.reset().is_ok() {
-            let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < MAX_IDLE {
-                idle.push(live);
-            }
-        }
+    fn idle(&self) -> MutexGuard<'_, Vec<Live>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::connection;
 use crate::files::{FilesError, WorldFiles};
 use crate::format::{Actor, DataFile, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse};
-use crate::functions::{Cells, Functions};
+use crate::functions::{Cells, FIRES, Functions};
 use crate::instant;
 use crate::policy::{self, Rule};
 use crate::problem::{Problem, Problems, Severity};
@@ -17,7 +17,7 @@ use crate::program::{Compiler, Step, Tool};
 use crate::roles::{self, Role};
 use crate::sql::{
     AccessLog, ColumnRef, Parsed, Schema, Store, TableKind, Text, analyse, is_refused_table,
-    parse_schema, trigger_cycle,
+    parse_schema, trigger_cycle, with_condition,
 };
 
 /// A world, checked and compiled; cheap to clone and shared by all its sessions.
@@ -35,7 +35,10 @@ pub(crate) struct Inner {
     pub(crate) file: WorldFile,
     pub(crate) clock: i64,
     pub(crate) schema: Schema,
+    /// The schema as states are made with it: triggers are silent while rows are brought back.
     pub(crate) schema_sql: Vec<String>,
+    /// There is a trigger that could not be made silent.
+    pub(crate) loud_triggers: bool,
     pub(crate) tools: Vec<Tool>,
     pub(crate) by_name: BTreeMap<String, usize>,
     pub(crate) rules: Vec<Rule>,
@@ -282,19 +285,30 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
 
     // Each tool's statements, the rules', savepoints, and for each table the look-up of rows by key and
     // what a snapshot reads and writes.
+    let after_calls = after_call.iter().map(|(steps, _)| count_statements(steps));
     let statements_held = tools
         .iter()
         .map(|tool| count_statements(&tool.steps) + 2 * tool.rules.len())
+        .chain(after_calls)
         .sum::<usize>()
         + 8 * schema.tables.len()
         + rules.len()
         + 16;
+    let mut loud_triggers = false;
+    let schema_sql = statements
+        .into_iter()
+        .map(|statement| match with_condition(&statement, FIRES) {
+            Some(text) => text,
+            None => {
+                loud_triggers |= statement.is_trigger();
+                statement.text
+            }
+        })
+        .collect();
     Some(Inner {
         clock,
-        schema_sql: statements
-            .into_iter()
-            .map(|statement| statement.text)
-            .collect(),
+        schema_sql,
+        loud_triggers,
         schema,
         tools,
         by_name,

@@ -183,7 +183,12 @@ fn worlds() -> Vec<World> {
         .iter()
         .map(|folder| World::load(folder).unwrap())
         .collect();
+    worlds.push(World::load(&root.join("benches/nursery")).unwrap());
     worlds.push(World::from_files(&odd()).unwrap());
+    worlds.push(World::from_files(&indexed("note_words USING fts5 (title, body)")).unwrap());
+    let elsewhere =
+        "note_words USING fts5 (title, body, content = 'notes', content_rowid = 'note_id')";
+    worlds.push(World::from_files(&indexed(elsewhere)).unwrap());
     worlds
 }
 
@@ -221,69 +226,78 @@ fn odd() -> WorldFiles {
          [[table]]\nname = \"members\"\nrows = 30\ncolumns.member_id = { id = \"M\" }\ncolumns.team_id = { ref = \"teams.team_id\" }\n
          [[table]]\nname = \"badges\"\nrows = 0\n[[table]]\nname = \"audit\"\nrows = 0\n",
     );
-    for (name, arguments, steps) in [
-        (
-            "trade_ranks",
-            "a b",
-            "run = \"UPDATE teams SET rank = -rank WHERE team_id IN (:a, :b); UPDATE teams SET rank = -(SELECT o.rank FROM teams o WHERE o.team_id IN (:a, :b) AND o.team_id <> teams.team_id) WHERE team_id = :a AND :a <> :b; UPDATE teams SET rank = abs(rank) + 1000 WHERE team_id = :b AND :a <> :b; UPDATE teams SET rank = abs(rank) WHERE rank < 0\"",
-        ),
-        (
-            "add_member",
-            "team_id",
-            "run = \"INSERT INTO members (team_id, luck) VALUES (:team_id, random_int(1, 6))\"",
-        ),
-        (
-            "set_boss",
-            "member_id boss_id",
-            "run = \"UPDATE members SET boss_id = :boss_id WHERE member_id = :member_id\"",
-        ),
-        (
-            "give_badge",
-            "member_id badge",
-            "run = \"INSERT OR REPLACE INTO badges (member_id, badge) VALUES (:member_id, substr(:badge, 1, 1))\"",
-        ),
-        (
-            "drop_member",
-            "member_id",
-            "run = \"DELETE FROM members WHERE member_id = :member_id\"",
-        ),
-        (
-            "drop_team",
-            "team_id",
-            "run = \"DELETE FROM teams WHERE team_id = :team_id\"",
-        ),
-        (
-            "rename_team",
-            "team_id to",
-            "run = \"UPDATE teams SET team_id = :to WHERE team_id = :team_id\"",
-        ),
-        (
-            "replace_member",
-            "member_id team_id",
-            "run = \"REPLACE INTO members (member_id, team_id) VALUES (:member_id, :team_id)\"",
-        ),
-        (
-            "roll",
-            "member_id",
-            "run = \"UPDATE members SET luck = random_int(1, 1000) WHERE member_id = :member_id\"",
-        ),
-        (
-            "list_members",
-            "team_id",
-            "return = \"SELECT member_id, boss_id, luck FROM members WHERE team_id = :team_id\"",
-        ),
-        (
-            "list_badges",
-            "member_id",
-            "return = \"SELECT member_id, badge FROM badges WHERE member_id = :member_id\"",
-        ),
-        (
-            "list_teams",
-            "",
-            "return = \"SELECT team_id, rank FROM teams\"",
-        ),
-        ("read_audit", "", "return = \"SELECT what FROM audit\""),
-    ] {
+    add_tools(
+        &mut files,
+        &[
+            (
+                "trade_ranks",
+                "a b",
+                "run = \"UPDATE teams SET rank = -rank WHERE team_id IN (:a, :b); UPDATE teams SET rank = -(SELECT o.rank FROM teams o WHERE o.team_id IN (:a, :b) AND o.team_id <> teams.team_id) WHERE team_id = :a AND :a <> :b; UPDATE teams SET rank = abs(rank) + 1000 WHERE team_id = :b AND :a <> :b; UPDATE teams SET rank = abs(rank) WHERE rank < 0\"",
+            ),
+            (
+                "add_member",
+                "team_id",
+                "run = \"INSERT INTO members (team_id, luck) VALUES (:team_id, random_int(1, 6))\"",
+            ),
+            (
+                "set_boss",
+                "member_id boss_id",
+                "run = \"UPDATE members SET boss_id = :boss_id WHERE member_id = :member_id\"",
+            ),
+            (
+                "give_badge",
+                "member_id badge",
+                "run = \"INSERT OR REPLACE INTO badges (member_id, badge) VALUES (:member_id, substr(:badge, 1, 1))\"",
+            ),
+            (
+                "drop_member",
+                "member_id",
+                "run = \"DELETE FROM members WHERE member_id = :member_id\"",
+            ),
+            (
+                "drop_team",
+                "team_id",
+                "run = \"DELETE FROM teams WHERE team_id = :team_id\"",
+            ),
+            (
+                "rename_team",
+                "team_id to",
+                "run = \"UPDATE teams SET team_id = :to WHERE team_id = :team_id\"",
+            ),
+            (
+                "replace_member",
+                "member_id team_id",
+                "run = \"REPLACE INTO members (member_id, team_id) VALUES (:member_id, :team_id)\"",
+            ),
+            (
+                "roll",
+                "member_id",
+                "run = \"UPDATE members SET luck = random_int(1, 1000) WHERE member_id = :member_id\"",
+            ),
+            (
+                "list_members",
+                "team_id",
+                "return = \"SELECT member_id, boss_id, luck FROM members WHERE team_id = :team_id\"",
+            ),
+            (
+                "list_badges",
+                "member_id",
+                "return = \"SELECT member_id, badge FROM badges WHERE member_id = :member_id\"",
+            ),
+            (
+                "list_teams",
+                "",
+                "return = \"SELECT team_id, rank FROM teams\"",
+            ),
+            ("read_audit", "", "return = \"SELECT what FROM audit\""),
+        ],
+    );
+    files
+}
+
+/// Tools of one step each: name, arguments, step. One that writes says that it is done.
+fn add_tools(files: &mut WorldFiles, tools: &[(&str, &str, &str)]) {
+    for (name, arguments, steps) in tools {
         let names: Vec<&str> = arguments.split_whitespace().collect();
         let required: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
         let properties: String = names
@@ -291,10 +305,7 @@ fn odd() -> WorldFiles {
             .map(|name| format!("[input.properties.{name}]\ntype = \"string\"\n"))
             .collect();
         let (output, last) = if steps.starts_with("run") {
-            (
-                "object",
-                "[[step]]\nreturn = \"SELECT count(*) AS members, max(luck) AS luck FROM members\"\n",
-            )
+            ("object", "[[step]]\nreturn = \"SELECT 1 AS done\"\n")
         } else {
             ("array", "")
         };
@@ -306,6 +317,139 @@ fn odd() -> WorldFiles {
             ),
         );
     }
+}
+
+/// Indexes of words, kept in step by triggers and by the tools themselves; SQLite's own counter of keys; a
+/// key that has several spellings.
+fn indexed(words: &str) -> WorldFiles {
+    let mut files = WorldFiles::new();
+    files.insert(
+        "world.toml",
+        "format = 1\nname = \"indexed\"\ntitle = \"Indexed\"\nclock = \"2026-03-02T09:00:00Z\"\n",
+    );
+    let elsewhere = words.contains("content");
+    let (gone, column) = if elsewhere {
+        (
+            "INSERT INTO note_words (note_words, rowid, title, body) VALUES ('delete', OLD.note_id, OLD.title, OLD.body)",
+            "",
+        )
+    } else {
+        (
+            "DELETE FROM note_words WHERE rowid = OLD.note_id",
+            ", kept UNINDEXED",
+        )
+    };
+    files.insert(
+        "schema.sql",
+        format!(
+            "CREATE TABLE notes (note_id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+             CREATE VIRTUAL TABLE {words};
+             CREATE VIRTUAL TABLE scraps USING fts5 (text{column}, tokenize = 'porter');
+             CREATE TRIGGER note_added AFTER INSERT ON notes
+               BEGIN INSERT INTO note_words (rowid, title, body) VALUES (NEW.note_id, NEW.title, NEW.body); END;
+             CREATE TRIGGER note_changed AFTER UPDATE ON notes WHEN NEW.body <> OLD.body OR NEW.title <> OLD.title BEGIN
+               {gone};
+               INSERT INTO note_words (rowid, title, body) VALUES (NEW.note_id, NEW.title, NEW.body); END;
+             CREATE TRIGGER note_gone AFTER DELETE ON notes BEGIN {gone}; END;
+             CREATE TABLE labels (label TEXT PRIMARY KEY COLLATE NOCASE, uses INTEGER NOT NULL DEFAULT 0, note_id INTEGER REFERENCES notes (note_id) ON DELETE CASCADE ON UPDATE CASCADE) STRICT;"
+        ),
+    );
+    files.insert(
+        "data.toml",
+        "[[table]]\nname = \"notes\"\nrows = 60\ncolumns.title = {{ fake = \"title\" }}\ncolumns.body = {{ fake = \"sentence\" }}\n
+         [[table]]\nname = \"labels\"\nrows = 20\ncolumns.label = {{ fake = \"city\", unique = true }}\ncolumns.note_id = {{ ref = \"notes.note_id\" }}\n"
+            .replace("{{", "{").replace("}}", "}"),
+    );
+    add_tools(
+        &mut files,
+        &[
+            (
+                "add_note",
+                "title body",
+                "run = \"INSERT INTO notes (title, body) VALUES (:title, :body)\"",
+            ),
+            (
+                "copy_notes",
+                "body",
+                "run = \"INSERT INTO notes (title, body) SELECT title, body FROM notes WHERE body = :body LIMIT 3\"",
+            ),
+            (
+                "change_note",
+                "title body",
+                "run = \"UPDATE notes SET body = :body WHERE title = :title\"",
+            ),
+            (
+                "renumber_note",
+                "title",
+                "run = \"UPDATE notes SET note_id = note_id + 500 WHERE title = :title AND note_id < 5000\"",
+            ),
+            (
+                "drop_note",
+                "title",
+                "run = \"DELETE FROM notes WHERE title = :title\"",
+            ),
+            (
+                "drop_last_note",
+                "",
+                "run = \"DELETE FROM notes WHERE note_id = (SELECT max(note_id) FROM notes)\"",
+            ),
+            (
+                "respell_label",
+                "label",
+                "run = \"UPDATE labels SET label = upper(label) WHERE label = :label\"",
+            ),
+            (
+                "use_label",
+                "label",
+                "run = \"INSERT INTO labels (label, uses) VALUES (lower(:label), 1) ON CONFLICT (label) DO UPDATE SET uses = uses + 1\"",
+            ),
+            (
+                "drop_label",
+                "label",
+                "run = \"DELETE FROM labels WHERE label = :label\"",
+            ),
+            (
+                "add_scrap",
+                "body",
+                "run = \"INSERT INTO scraps (text) VALUES (:body)\"",
+            ),
+            (
+                "change_scrap",
+                "body title",
+                "run = \"UPDATE scraps SET text = text || ' ' || :title WHERE scraps MATCH '\\\"' || replace(:body, '\\\"', '') || '\\\"'\"",
+            ),
+            (
+                "drop_scrap",
+                "",
+                "run = \"DELETE FROM scraps WHERE rowid = (SELECT min(rowid) FROM scraps)\"",
+            ),
+            (
+                "tidy_scraps",
+                "",
+                "run = \"INSERT INTO scraps (scraps) VALUES ('optimize')\"",
+            ),
+            (
+                "weigh_scraps",
+                "",
+                "run = \"INSERT INTO scraps (scraps, rank) SELECT 'rank', 'bm25(2.0)' WHERE (SELECT count(*) FROM scraps) > 3\"",
+            ),
+            (
+                "find_notes",
+                "body",
+                "return = \"SELECT title, rank FROM note_words WHERE note_words MATCH '\\\"' || replace(substr(:body, 1, 5), '\\\"', '') || '\\\" *' ORDER BY rank LIMIT 9\"",
+            ),
+            (
+                "find_scraps",
+                "body",
+                "return = \"SELECT text, rank FROM scraps WHERE scraps MATCH '\\\"' || replace(:body, '\\\"', '') || '\\\"' ORDER BY rank\"",
+            ),
+            (
+                "list_labels",
+                "",
+                "return = \"SELECT label, uses, note_id FROM labels\"",
+            ),
+        ],
+    );
     files
 }
 

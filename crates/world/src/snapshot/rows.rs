@@ -1,5 +1,7 @@
 //! The rows that differ from the initial state: read to be kept, and written to be found again.
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection};
@@ -9,44 +11,61 @@ use super::bytes::{Decoder, Encoder};
 use crate::cell::{Cell, Row};
 use crate::connection::without_budget;
 use crate::live::Live;
-use crate::sql::{Schema, Table, TableKind, quoted};
+use crate::sql::{ForeignKey, Table, TableKind, quoted};
 use crate::state::State;
+use crate::world::Inner;
 
 /// How a session of a state is brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Restoring {
-    /// Its changed rows say all.
+    /// Its touched rows say all.
     Rows {
         /// Rows can be written one by one with everything switched on: no trigger and no action of a
         /// foreign key on an update can write beside them.
         plainly: bool,
+        /// SQLite counts the keys of an AUTOINCREMENT.
+        counters: bool,
     },
-    /// Its calls are made again: there is state that no row by key shows (an FTS5 index, SQLite's own
-    /// counter of AUTOINCREMENT, rowids under a name that columns have taken).
+    /// Its calls are made again: there is state that no row by key shows (an FTS5 index over another
+    /// table's rows, rowids under names that columns have taken).
     Calls,
 }
 
 impl Restoring {
     /// Found from the schema as SQLite holds it.
-    pub(crate) fn find(connection: &Connection, schema: &Schema) -> rusqlite::Result<Self> {
-        let count = |text: &str| connection.query_row(text, [], |row| row.get::<_, i64>(0));
-        let counters = "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'";
-        let triggers = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'";
-        let by_rows = schema.tables.iter().all(|table| {
-            table.kind == TableKind::Table
-                && !table.key.is_empty()
-                && (table.without_rowid || table.rowid_key || rowid_name(table).is_some())
+    pub(crate) fn find(connection: &Connection, world: &Inner) -> rusqlite::Result<Self> {
+        let tables = &world.schema.tables;
+        let by_rows = tables.iter().all(|table| match table.kind {
+            TableKind::Table => {
+                !table.key.is_empty()
+                    && (table.without_rowid || table.rowid_key || rowid_name(table).is_some())
+            }
+            TableKind::FullText => table.keeps_rows && rowid_name(table).is_some(),
         });
-        if !by_rows || count(counters)? > 0 {
+        if !by_rows {
             return Ok(Self::Calls);
         }
-        let actions = schema
-            .tables
+        // Keys are not written by an update, so that only what refers to other columns could act.
+        let acts = |key: &ForeignKey| {
+            let parent = &tables[key.parent].key;
+            key.on_update != "NO ACTION"
+                && !key
+                    .parent_columns
+                    .iter()
+                    .all(|column| parent.contains(column))
+        };
+        let actions = tables
             .iter()
             .flat_map(|table| &table.foreign_keys)
-            .any(|key| key.on_update != "NO ACTION");
+            .any(acts);
+        let counters = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",
+            [],
+            |row| row.get(0),
+        )?;
         Ok(Self::Rows {
-            plainly: count(triggers)? == 0 && !actions,
+            plainly: !world.loud_triggers && !actions,
+            counters,
         })
     }
 }
@@ -72,7 +91,7 @@ pub(crate) struct RowTexts {
     shift: String,
     delete: String,
     columns: usize,
-    /// Where the columns of the key stand among them.
+    /// Where the columns of the key stand among them; none where the rowid is the key.
     key: Vec<usize>,
     /// Those that an update sets: those outside the key.
     set: Vec<usize>,
@@ -96,11 +115,21 @@ impl RowTexts {
             .map(|at| quoted(&table.columns[*at].name))
             .collect();
         let rowid = rowid_name(table).filter(|_| !table.without_rowid && !table.rowid_key);
+        let key_condition = |first: usize| -> String {
+            let columns = table.key.iter().map(|at| quoted(&table.columns[*at].name));
+            let by_rowid = rowid.filter(|_| table.key.is_empty()).map(str::to_string);
+            let parts: Vec<String> = columns
+                .chain(by_rowid)
+                .enumerate()
+                .map(|(at, name)| format!("{name} = ?{}", first + at))
+                .collect();
+            parts.join(" AND ")
+        };
         let read = format!(
             "SELECT {}, {} FROM {name} WHERE {}",
             rowid.unwrap_or("NULL"),
             all.join(", "),
-            key_condition(table, 1)
+            key_condition(1)
         );
         let names: Vec<String> = rowid
             .map(str::to_string)
@@ -122,7 +151,7 @@ impl RowTexts {
             format!(
                 "UPDATE {name} SET {} WHERE {}",
                 settings.join(", "),
-                key_condition(table, names.len() + 1)
+                key_condition(names.len() + 1)
             )
         };
         let plain: Vec<String> = set.iter().map(|at| all[*at].clone()).collect();
@@ -136,7 +165,7 @@ impl RowTexts {
             insert,
             update: (!plain.is_empty()).then(|| change(&plain)),
             shift: change(&shifted),
-            delete: format!("DELETE FROM {name} WHERE {}", key_condition(table, 1)),
+            delete: format!("DELETE FROM {name} WHERE {}", key_condition(1)),
             columns: columns.len(),
             key,
             set,
@@ -144,47 +173,93 @@ impl RowTexts {
         }
     }
 
-    fn key_of(&self, cells: &[Cell]) -> Vec<Cell> {
-        self.key.iter().map(|at| cells[*at].clone()).collect()
+    fn key_of(&self, (rowid, cells): &Found) -> Vec<Cell> {
+        let by_rowid = rowid.filter(|_| self.key.is_empty()).map(Cell::Integer);
+        let columns = self.key.iter().map(|at| cells[*at].clone());
+        columns.chain(by_rowid).collect()
     }
-}
 
-fn key_condition(table: &Table, first: usize) -> String {
-    let parts: Vec<String> = table
-        .key
-        .iter()
-        .enumerate()
-        .map(|(at, column)| format!("{} = ?{}", quoted(&table.columns[*column].name), first + at))
-        .collect();
-    parts.join(" AND ")
+    /// Cells of a key.
+    fn key_cells(&self) -> usize {
+        self.key.len().max(1)
+    }
 }
 
 /// A row with its rowid, where that is hidden.
 type Found = (Option<i64>, Row);
 
+/// What a session's database holds other than its initial state, or might.
+#[derive(Debug)]
+pub(crate) struct Touched {
+    rows: Vec<TouchedRow>,
+    /// SQLite's counters of AUTOINCREMENT: the table, and the last key that it gave.
+    counters: Vec<(usize, i64)>,
+}
+
 /// A touched row.
 #[derive(Debug, PartialEq)]
-pub(crate) struct TouchedRow {
+struct TouchedRow {
     table: usize,
     key: Vec<Cell>,
     /// None when it is gone.
     now: Option<Found>,
 }
 
+const CALLS: u64 = 0;
+const ROWS: u64 = 1;
+
 const GONE: u64 = 0;
 const THERE: u64 = 1;
 
-/// Writes the touched rows as they are now. Whether the initial state has others is asked when they are
-/// read again: parking is more frequent than waking up, and needs no look at the shared initial state.
+/// Writes the touched rows as they are now, if rows can say all. Whether the initial state has others is
+/// asked when they are brought back: parking does not wait for the one connection to it.
 pub(crate) fn encode(state: &State, live: &Live, out: &mut Encoder) -> rusqlite::Result<()> {
     without_budget(&live.cells);
     // Reading a row may call the engine's functions, which need the lock.
     let mut touched = std::mem::take(&mut live.cells.lock().touched);
     touched.sort_unstable();
     touched.dedup();
-    let result = encode_touched(state, live, &touched, out);
+    let set = touched.iter().any(|(_, key)| key.is_empty());
+    let result = match state.restoring() {
+        Restoring::Rows { counters, .. } if !set => {
+            out.number(ROWS);
+            encode_touched(state, live, &touched, out).and_then(|()| {
+                let counters = if counters {
+                    read_counters(state, live)?
+                } else {
+                    Vec::new()
+                };
+                out.count(counters.len());
+                for (table, last) in counters {
+                    out.count(table);
+                    out.signed(last);
+                }
+                Ok(())
+            })
+        }
+        _ => {
+            out.number(CALLS);
+            Ok(())
+        }
+    };
     live.cells.lock().touched = touched;
     result
+}
+
+fn read_counters(state: &State, live: &Live) -> rusqlite::Result<Vec<(usize, i64)>> {
+    let schema = state.world().schema();
+    let mut statement = live
+        .connection
+        .prepare_cached("SELECT name, seq FROM sqlite_sequence")?;
+    let mut rows = statement.raw_query();
+    let mut counters = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(table) = schema.table(row.get_ref(0)?.as_str()?) {
+            counters.push((table, row.get(1)?));
+        }
+    }
+    counters.sort_unstable();
+    Ok(counters)
 }
 
 fn encode_touched(
@@ -211,7 +286,9 @@ fn encode_touched(
             };
             let Some(row) = found else {
                 out.number(GONE);
-                key.iter().for_each(|cell| out.cell(cell));
+                for cell in key {
+                    out.cell(cell);
+                }
                 continue;
             };
             out.number(THERE);
@@ -240,14 +317,23 @@ fn has_key(row: &rusqlite::Row<'_>, texts: &RowTexts, key: &[Cell]) -> rusqlite:
     Ok(true)
 }
 
-/// Reads what [`encode`] wrote.
+/// Reads what [`encode`] wrote; None where the calls are to be made again.
 pub(crate) fn decode(
     state: &State,
     bytes: &mut Decoder<'_>,
-) -> Result<Vec<TouchedRow>, SnapshotError> {
+) -> Result<Option<Touched>, SnapshotError> {
+    if bytes.position(2)? as u64 == CALLS {
+        return Ok(None);
+    }
+    if state.restoring() == Restoring::Calls {
+        return Err(SnapshotError::Damaged(
+            "they hold rows where calls are needed",
+        ));
+    }
+    let tables = state.row_texts().len();
     let mut rows = Vec::new();
     for _ in 0..bytes.count()? {
-        let table = bytes.position(state.row_texts().len())?;
+        let table = bytes.position(tables)?;
         let texts = &state.row_texts()[table];
         for _ in 0..bytes.count()? {
             let there = bytes.position(2)? as u64 == THERE;
@@ -259,16 +345,17 @@ pub(crate) fn decode(
             let length = if there {
                 texts.columns
             } else {
-                texts.key.len()
+                texts.key_cells()
             };
             let cells = (0..length)
                 .map(|_| bytes.cell())
                 .collect::<Result<Row, SnapshotError>>()?;
             rows.push(if there {
+                let now = (rowid, cells);
                 TouchedRow {
                     table,
-                    key: texts.key_of(&cells),
-                    now: Some((rowid, cells)),
+                    key: texts.key_of(&now),
+                    now: Some(now),
                 }
             } else {
                 TouchedRow {
@@ -279,7 +366,11 @@ pub(crate) fn decode(
             });
         }
     }
-    Ok(rows)
+    let mut counters = Vec::new();
+    for _ in 0..bytes.count()? {
+        counters.push((bytes.position(tables)?, bytes.signed()?));
+    }
+    Ok(Some(Touched { rows, counters }))
 }
 
 fn bind<'c>(
@@ -301,7 +392,7 @@ struct Change<'a> {
 impl Change<'_> {
     /// The key is spelt differently: only a row written anew shows it.
     fn respelt(&self, texts: &RowTexts) -> bool {
-        (self.before.iter()).any(|(_, cells)| texts.key_of(cells) != self.row.key)
+        (self.before.iter()).any(|before| texts.key_of(before) != self.row.key)
     }
 
     fn moved(&self) -> bool {
@@ -339,13 +430,59 @@ fn changes<'a>(state: &State, rows: &'a [TouchedRow]) -> rusqlite::Result<Vec<Ch
     Ok(changes)
 }
 
-/// Writes touched rows into a connection that is at the initial state.
-pub(crate) fn write(state: &State, live: &Live, rows: &[TouchedRow]) -> rusqlite::Result<()> {
+/// Brings a connection from the initial state to where a session was.
+pub(crate) fn write(state: &State, live: &Live, touched: &Touched) -> rusqlite::Result<()> {
     without_budget(&live.cells);
+    live.cells.silent.store(true, Ordering::Relaxed);
+    let written = write_rows(state, live, &touched.rows);
+    live.cells.silent.store(false, Ordering::Relaxed);
+    written?;
+    match state.restoring() {
+        Restoring::Rows { counters: true, .. } => write_counters(state, live, &touched.counters),
+        _ => Ok(()),
+    }
+}
+
+/// Keys that were written moved SQLite's counters on; here they are set to where they were.
+fn write_counters(state: &State, live: &Live, counters: &[(usize, i64)]) -> rusqlite::Result<()> {
+    let now = read_counters(state, live)?;
+    let tables = &state.world().schema().tables;
+    let set = |text: &str, table: usize, last: Option<i64>| -> rusqlite::Result<()> {
+        let mut statement = live.connection.prepare_cached(text)?;
+        statement.raw_bind_parameter(1, &*tables[table].name)?;
+        if let Some(last) = last {
+            statement.raw_bind_parameter(2, last)?;
+        }
+        statement.raw_execute().map(|_| ())
+    };
+    for (table, _) in &now {
+        if !counters.iter().any(|(own, _)| own == table) {
+            set("DELETE FROM sqlite_sequence WHERE name = ?1", *table, None)?;
+        }
+    }
+    for (table, last) in counters {
+        match now.iter().find(|(own, _)| own == table) {
+            Some((_, now)) if now == last => {}
+            Some(_) => set(
+                "UPDATE sqlite_sequence SET seq = ?2 WHERE name = ?1",
+                *table,
+                Some(*last),
+            )?,
+            None => set(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                *table,
+                Some(*last),
+            )?,
+        }
+    }
+    Ok(())
+}
+
+fn write_rows(state: &State, live: &Live, rows: &[TouchedRow]) -> rusqlite::Result<()> {
     let texts = state.row_texts();
     let changes = changes(state, rows)?;
     let writer = Writer { texts, live };
-    let plainly = state.restoring() == (Restoring::Rows { plainly: true })
+    let plainly = matches!(state.restoring(), Restoring::Rows { plainly: true, .. })
         && !(changes.iter()).any(|change| change.respelt(&texts[change.row.table]));
     if plainly && writer.plainly(&changes).is_ok() {
         return Ok(());

@@ -4,6 +4,7 @@
 
 mod access;
 mod flow;
+mod guard;
 mod keys;
 mod parse;
 mod schema;
@@ -14,6 +15,7 @@ use turso_parser::ast::{Expr, Literal, Name, Stmt};
 pub(crate) use access::{Access, AccessLog, Text};
 pub use flow::{Compare, Comparison, Origins, ResultField, Store, StoreKind};
 pub(crate) use flow::{Environment, Flow, analyse};
+pub(crate) use guard::with_condition;
 pub(crate) use keys::{KeyGroup, Keyed, with_keys};
 pub use parse::REFUSED_FUNCTIONS;
 pub(crate) use parse::{

@@ -28,6 +28,13 @@ pub(crate) struct Parsed {
     pub(crate) kind: Kind,
 }
 
+impl Parsed {
+    /// True for CREATE TRIGGER.
+    pub(crate) fn is_trigger(&self) -> bool {
+        matches!(self.tree, Stmt::CreateTrigger { .. })
+    }
+}
+
 /// Functions that would let the world's outcome depend on anything but its state, reach outside it, or
 /// make BLOBs, which no result can hold. Every function that SQLite has is either here, or known to be
 /// harmless to a test below.

@@ -96,6 +96,8 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// Sets of columns that are unique together, the primary key left out.
     pub unique: Vec<Vec<usize>>,
+    /// An FTS5 index that keeps its rows itself, and no option of which says otherwise.
+    pub(crate) keeps_rows: bool,
 }
 
 impl Table {
@@ -318,6 +320,7 @@ fn read_table(
         rowid_key,
         without_rowid,
         foreign_keys: Vec::new(),
+        keeps_rows: false,
     })
 }
 
@@ -439,7 +442,24 @@ fn read_full_text(connection: &Connection, name: &str) -> Result<Table, SchemaFa
         without_rowid: false,
         foreign_keys: Vec::new(),
         unique: Vec::new(),
+        keeps_rows: keeps_rows(connection, name)?,
     })
+}
+
+/// An index over another table's rows, or over none, has an option `content`, and no shadow table for rows.
+fn keeps_rows(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let definition: String = connection.query_row(
+        "SELECT sql FROM sqlite_schema WHERE name = ?1",
+        [name],
+        |row| row.get(0),
+    )?;
+    let definition: String = definition.split_whitespace().collect();
+    let shadow: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 || '_content')",
+        [name],
+        |row| row.get(0),
+    )?;
+    Ok(shadow && !definition.to_ascii_lowercase().contains("content="))
 }
 
 /// Learns from a CHECK: `column IN (literals)` gives the choices, `json_valid(column)` that it is JSON.

@@ -507,7 +507,9 @@ impl<'a> Compiler<'a> {
         {
             self.place = format!("{place}.{}", crate::arguments::cut(name));
             if !is_tool_name(&name.replace('.', "_")) {
-                self.error("a member's name is 1 to 64 letters, digits, _, - and .");
+                self.warning(
+                    "some function-calling APIs refuse this name: 1 to 64 letters, digits, _, - and .",
+                );
             }
             self.check_members(&format!("{place}.{name}"), member);
         }

@@ -20,6 +20,9 @@ use crate::sql::{
     parse_schema, trigger_cycle, with_condition,
 };
 
+/// Tools that common function-calling APIs take.
+const MAX_TOOLS: usize = 128;
+
 /// A world, checked and compiled; cheap to clone and shared by all its sessions.
 #[derive(Clone)]
 pub struct World(pub(crate) Arc<Inner>);
@@ -226,6 +229,18 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     }
     if tools.is_empty() {
         problems.error("tools", "", "a world needs at least one tool");
+    }
+    for actor in [Actor::Agent, Actor::User] {
+        let count = tools.iter().filter(|tool| tool.actor == actor).count();
+        if count > MAX_TOOLS {
+            problems.warning(
+                "tools",
+                "",
+                format!(
+                    "{count} tools for one party; common function-calling APIs take {MAX_TOOLS}"
+                ),
+            );
+        }
     }
 
     // What is stored by no tool: by what runs after calls, by triggers.
@@ -520,9 +535,10 @@ fn references(schema: &Schema, tools: &[Tool], problems: &mut Problems) {
             }
             let key = |at: ColumnRef| schema.tables[at.table].key == [at.column];
             if (key(*a) || key(*b)) && seen.insert((*a, *b)) {
+                let refers = if key(*a) { *b } else { *a };
                 problems.warning(
                     "schema.sql",
-                    "",
+                    schema.name(refers),
                     format!(
                         "{} joins {} with {}, but no foreign key connects them; without one, ids are not followed",
                         tool.name,

@@ -68,7 +68,7 @@ fn smaller(value: &Value) -> Vec<Value> {
                 json!(text.chars().skip(half).collect::<String>()),
             ]
         }
-        Value::Number(number) if number.as_i64().is_some_and(|own| own.abs() > 9) => {
+        Value::Number(number) if number.as_i64().is_some_and(|own| own.unsigned_abs() > 9) => {
             vec![json!(number.as_i64().unwrap_or_default() / 10)]
         }
         _ => Vec::new(),

@@ -14,6 +14,7 @@ use crate::format::Actor;
 use crate::problem::{Problem, Problems, Severity};
 use crate::program::Step;
 use crate::sql::TableKind;
+use crate::state::StateSpec;
 use crate::world::World;
 
 /// Length of the huge string among hostile arguments.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, StatementStatus};
 
 use crate::cell::{Cell, Row};
@@ -43,7 +44,11 @@ impl Live {
                     connection.execute_batch(&touch_triggers(at, table, watched[at]))?;
                 }
                 TableKind::FullText if table.keeps_rows => {
+                    // Only the engine may reach into an index, and only here.
+                    let guard = DbConfig::SQLITE_DBCONFIG_DEFENSIVE;
+                    connection.set_db_config(guard, false)?;
                     connection.execute_batch(&index_triggers(at, table))?;
+                    connection.set_db_config(guard, true)?;
                 }
                 TableKind::FullText => {}
             }

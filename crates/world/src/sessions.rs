@@ -27,12 +27,12 @@ use crate::state::{State, StateError};
 ///
 /// ```
 /// use practicum_world::{Actor, Request, Sessions, StateSpec, World, WorldFiles};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut files = WorldFiles::new();
 /// # files.insert("world.toml", "format = 1\nname = \"lamp\"\ntitle = \"A lamp\"\nclock = \"2026-03-02T09:00:00Z\"\n");
 /// # files.insert("schema.sql", "CREATE TABLE lamps (name TEXT PRIMARY KEY, lit INTEGER NOT NULL) STRICT;");
 /// # files.insert("data.toml", "[[table]]\nname = \"lamps\"\nrows = 0\n");
 /// # files.insert("tools/light.toml", "name = \"light\"\ndescription = \"Light a lamp.\"\n[input]\ntype = \"object\"\nrequired = [\"name\"]\nproperties.name = { type = \"string\" }\n[[step]]\nrun = \"INSERT INTO lamps VALUES (:name, 1)\"\n");
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let world = World::from_files(&files)?;
 /// let state = world.state(&StateSpec::empty())?;
 ///

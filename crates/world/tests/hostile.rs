@@ -993,11 +993,11 @@ fn runaway_data_is_an_error() {
         ("sizes.large = -1.0\n", "factor"),
         (
             "[[table]]\nname = \"t\"\nrows = 3\ncolumns.v = { date = [-9223372036854775808, 9223372036854775807] }",
-            "beyond",
+            "between",
         ),
         (
             "[[table]]\nname = \"t\"\nrows = 3\ncolumns.v = { time = [-5, 900000000000000000] }",
-            "beyond",
+            "between",
         ),
         (
             "[[table]]\nname = \"t\"\nrows = 3\ncolumns.v = { real = [-inf, inf] }",
@@ -1009,7 +1009,7 @@ fn runaway_data_is_an_error() {
         ),
         (
             "[[table]]\nname = \"t\"\nrows = 3\ncolumns.v = { int = [5, 1] }",
-            "above",
+            "between",
         ),
         (
             "[[table]]\nname = \"t\"\nrows = 3\ncolumns.v = { list_of = { int = [1, 2] }, len = [0, 4294967295] }",

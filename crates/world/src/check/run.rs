@@ -450,8 +450,9 @@ mod tests {
         assert!(reply.is_ok(), "{}", reply.content());
         let mut check = Check::new(&world);
         check.look(0, &mut session, &reply, &json!({})).unwrap();
-        let found = &check.problems.0[0];
-        assert_eq!((&*found.file, &*found.place), ("tools/add.toml", "step 1"));
+        let mut problems = check.problems.0.iter();
+        let found = problems.find(|own| own.file == "tools/add.toml").unwrap();
+        assert_eq!(found.place, "step 1");
         assert!(found.message.ends_with("from b to a"), "{found}");
     }
 }

@@ -310,7 +310,7 @@ fn check_options(column: &ColumnData) -> Result<(), String> {
     }
     // 1,000 years are days that SQLite's date functions can still count.
     for (name, range, low, high) in [
-        ("int", column.int, i64::MIN / 4, i64::MAX / 4),
+        ("int", column.int, i64::MIN, i64::MAX),
         ("date", column.date, -365_000, 365_000),
         ("datetime", column.datetime, -365_000, 365_000),
         ("time", column.time, 0, 24),

@@ -285,7 +285,7 @@ impl<'a> Decoder<'a> {
         Ok(match first & ((1 << KIND_BITS) - 1) {
             INTEGER => Cell::Integer(unzigzag(rest)),
             REAL => Cell::Real(self.real()?),
-            TEXT => Cell::Text(cell_text(self.utf8(rest as usize)?)?),
+            TEXT => Cell::Text(self.utf8(rest as usize)?.into()),
             _ => match rest {
                 NULL => Cell::Null,
                 WIDE => Cell::Integer(self.signed()?),
@@ -342,20 +342,13 @@ impl<'a> Decoder<'a> {
                 let length = self.count()?;
                 let bytes = [shared, self.raw(length)?].concat();
                 match std::str::from_utf8(&bytes) {
-                    Ok(text) => Ok(Cell::Text(cell_text(text)?)),
+                    Ok(text) => Ok(Cell::Text(text.into())),
                     Err(_) => damaged("a text is not UTF-8"),
                 }
             }
             _ => damaged("a text begins as none before it"),
         }
     }
-}
-
-fn cell_text(text: &str) -> Result<Arc<str>> {
-    if text.contains('\0') {
-        return damaged("a text holds U+0000");
-    }
-    Ok(text.into())
 }
 
 #[cfg(test)]

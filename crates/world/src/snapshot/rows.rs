@@ -437,6 +437,11 @@ pub(crate) fn write(state: &State, live: &Live, touched: &Touched) -> rusqlite::
     let written = write_rows(state, live, &touched.rows);
     live.cells.silent.store(false, Ordering::Relaxed);
     written?;
+    // A row that was touched and is as it was again was not written; a snapshot of the woken session must
+    // have the same bytes all the same.
+    live.cells.lock().touched = (touched.rows.iter())
+        .map(|row| (row.table as u16, row.key.clone()))
+        .collect();
     match state.restoring() {
         Restoring::Rows { counters: true, .. } => write_counters(state, live, &touched.counters),
         _ => Ok(()),

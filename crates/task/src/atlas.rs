@@ -7,6 +7,8 @@ use practicum_world::{
     Schema, TableKind, Tool, World, schema_type,
 };
 
+use crate::nested::shown_inside;
+
 /// How a world's tools read and write its tables.
 #[derive(Debug)]
 pub(crate) struct Atlas {
@@ -15,6 +17,8 @@ pub(crate) struct Atlas {
     pub(crate) writes: Vec<usize>,
     /// The agent's tools that show rows, by table.
     pub(crate) readers: Vec<Vec<Reader>>,
+    /// The agent's tools that show rows inside the entries of others, by table.
+    pub(crate) readers_inside: Vec<Vec<Reader>>,
     /// Some rule asks what was called before.
     pub(crate) looks_back: bool,
 }
@@ -26,6 +30,8 @@ pub(crate) struct Reader {
     pub(crate) tool: usize,
     /// It returns a list.
     pub(crate) many: bool,
+    /// It shows the rows inside the entries of another table's.
+    pub(crate) inside: bool,
     /// Columns of the table that it shows, with the field that shows each.
     pub(crate) shows: Vec<(usize, String)>,
     /// Its arguments.
@@ -54,6 +60,7 @@ impl Atlas {
     pub(crate) fn new(world: &World) -> Self {
         let schema = world.schema();
         let mut readers: Vec<Vec<Reader>> = vec![Vec::new(); schema.tables.len()];
+        let mut readers_inside = readers.clone();
         let mut writes = Vec::new();
         for (at, tool) in world.tools().iter().enumerate() {
             if tool.actor != Actor::Agent {
@@ -63,6 +70,16 @@ impl Atlas {
                 for (table, readers) in readers.iter_mut().enumerate() {
                     readers.extend(reader(schema, at, tool, table));
                 }
+                for (table, readers) in readers_inside.iter_mut().enumerate() {
+                    let shows = shown_inside(world, tool, table);
+                    readers.extend(shows.map(|shows| Reader {
+                        tool: at,
+                        many: true,
+                        inside: true,
+                        shows,
+                        arguments: arguments(tool, table),
+                    }));
+                }
             } else if !tool.benign {
                 writes.push(at);
             }
@@ -71,6 +88,7 @@ impl Atlas {
             world: world.clone(),
             writes,
             readers,
+            readers_inside,
             looks_back: world.rules().iter().any(practicum_world::Rule::looks_back),
         }
     }
@@ -361,8 +379,18 @@ fn reader(schema: &Schema, at: usize, tool: &Tool, table: usize) -> Option<Reade
     {
         return None;
     }
-    let arguments = tool
-        .parameters()
+    Some(Reader {
+        tool: at,
+        many: schema_type(&tool.output) == Some("array"),
+        inside: false,
+        shows,
+        arguments: arguments(tool, table),
+    })
+}
+
+/// What each argument of a tool picks, seen from a table.
+fn arguments(tool: &Tool, table: usize) -> Vec<ReaderArgument> {
+    tool.parameters()
         .iter()
         .map(|parameter| ReaderArgument {
             name: parameter.name.clone(),
@@ -381,11 +409,5 @@ fn reader(schema: &Schema, at: usize, tool: &Tool, table: usize) -> Option<Reade
                 .max_by_key(|(column, equal)| (column.table == table, *equal))
                 .map(|(column, _)| column),
         })
-        .collect();
-    Some(Reader {
-        tool: at,
-        many: schema_type(&tool.output) == Some("array"),
-        shows,
-        arguments,
-    })
+        .collect()
 }

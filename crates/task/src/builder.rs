@@ -189,6 +189,7 @@ impl<'a> Builder<'a> {
         draws.shuffle(&mut readers);
         // What shows a list needs less to be known.
         readers.sort_by_key(|reader| !reader.many);
+        readers.extend(self.atlas.readers_inside[handle.table].iter().cloned());
         let mut reason = Dropped::NoPath;
         for reader in &readers {
             let before = self.mark();
@@ -209,8 +210,21 @@ impl<'a> Builder<'a> {
         Err(reason)
     }
 
+    /// Notes where a key was shown.
+    pub(crate) fn note_shown(&mut self, table: usize, key: &Cell, call: usize, place: String) {
+        let known = Known {
+            call,
+            place,
+            minted: false,
+        };
+        self.known.insert((table, key.clone()), known);
+    }
+
     /// One reader for one row.
     fn read(&mut self, handle: &Handle, reader: &Reader, draws: &mut Draws) -> Result<(), Dropped> {
+        if reader.inside {
+            return self.read_nested(handle, reader, draws);
+        }
         let tool = self.atlas.tool(reader.tool);
         let schema = self.atlas.schema();
         let mut arguments = Map::new();
@@ -625,7 +639,7 @@ fn is_plain(value: &Value) -> bool {
     value.is_string() || value.is_number()
 }
 
-fn pointer(name: &str) -> String {
+pub(crate) fn pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

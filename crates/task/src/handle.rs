@@ -168,6 +168,7 @@ fn naming_columns(
             let rank = atlas.naming_rank(at)?;
             let shown = atlas.readers[table]
                 .iter()
+                .chain(&atlas.readers_inside[table])
                 .any(|reader| reader.shows_column(column).is_some());
             let said = match &row[column] {
                 Cell::Null => false,

@@ -55,6 +55,7 @@ mod goals;
 mod handle;
 mod intent;
 mod mutate;
+mod nested;
 mod proposal;
 mod prove;
 mod script;

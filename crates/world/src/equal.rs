@@ -68,8 +68,9 @@ pub enum Comparison {
 }
 
 /// Branches that a comparison may try. Ids that are alike in every way need one branch each; hard
-/// symmetric structures would need exponentially many.
-const BRANCHES: usize = 20_000;
+/// symmetric structures would need exponentially many, and an agent must not be able to keep a verifier busy
+/// with one.
+const BRANCHES: usize = 4_000;
 
 /// Compares a session's end with an accepted one under the roles of the world's columns.
 pub fn compare(world: &World, session: &Diff, accepted: &AcceptedEnd) -> Comparison {

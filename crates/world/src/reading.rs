@@ -211,13 +211,21 @@ pub(crate) fn find_times(text: &str) -> Vec<(u32, u32)> {
             _ => {}
         }
         times.extend(spoken_time(&words[index..]));
+        let end = at + word.len();
+        // Behind a colon stand minutes or seconds; of `2026-03-19T14:30` the hour comes after the T.
+        if text[..*at].ends_with(':') {
+            continue;
+        }
+        let word = match word.split_once('t') {
+            Some((day, hour)) if day.len() == 2 && text[..*at].ends_with('-') => hour,
+            _ => *word,
+        };
         let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
         let Ok(hour) = digits.parse::<u32>() else {
             continue;
         };
         let rest = &word[digits.len()..];
         let next = words.get(index + 1);
-        let end = at + word.len();
         let (minute, half) = match next {
             // `10:30`, `10:30 pm`, `10:30pm`, `10:30 in the evening`
             Some((from, minutes)) if text[end..*from] == *":" && rest.is_empty() => {

@@ -39,6 +39,8 @@ pub fn spellings(value: &Cell, kind: FactKind) -> Vec<String> {
                 all.push((number / 100).to_string());
                 all.push(format!("${}", number / 100));
             }
+            all.push(format!("\u{20ac}{}", grouped(&plain)));
+            all.push(continental(&grouped(&plain)));
             all
         }
         (Cell::Integer(number), FactKind::Number | FactKind::Label | FactKind::Text) => {
@@ -102,6 +104,10 @@ fn date_spellings(date: Date) -> Vec<String> {
         format!("{month} {day}{}", ordinal(day)),
         format!("the {day}{} of {month}", ordinal(day)),
     ]
+    .into_iter()
+    // In figures only where the order of day and month is beyond doubt.
+    .chain((day > 12).then(|| format!("{day:02}/{:02}/{year:04}", date.month())))
+    .collect()
 }
 
 fn time_spellings(hour: u32, minute: u32) -> Vec<String> {
@@ -128,6 +134,18 @@ fn time_of(text: &str) -> Option<(u32, u32)> {
     let (hour, minute) = time.split_once(':')?;
     let (hour, minute) = (hour.parse().ok()?, minute.parse().ok()?);
     (hour < 24 && minute < 60).then_some((hour, minute))
+}
+
+/// `1,234.50` as `1.234,50`.
+fn continental(grouped: &str) -> String {
+    grouped
+        .chars()
+        .map(|character| match character {
+            ',' => '.',
+            '.' => ',',
+            other => other,
+        })
+        .collect()
 }
 
 /// `1234567.5` as `1,234,567.5`.
@@ -379,6 +397,19 @@ mod tests {
         assert!(!mentions("On 2026-03-03 at 3:03.", 3, FactKind::Number));
         assert!(!mentions("On the 3rd.", 3, FactKind::Number));
         assert!(!mentions("It costs 12345.", 12_345, FactKind::Cents));
+        for text in [
+            "1.234,50 \u{20ac}",
+            "1 234.50",
+            "1\u{202f}234,50",
+            "1234,50",
+        ] {
+            assert!(mentions(text, 123_450, FactKind::Cents), "{text}");
+            for other in [23_450, 123_400, 50, 123, 12_345_000] {
+                assert!(!mentions(text, other, FactKind::Cents), "{text}: {other}");
+            }
+        }
+        assert!(mentions("You paid 42.50.", -4_250, FactKind::Cents));
+        assert!(!mentions("You got 42.50.", -4_250, FactKind::Cents));
     }
 
     #[test]
@@ -394,6 +425,30 @@ mod tests {
             assert!(!mentions(text, "2026-03-18", FactKind::Date), "{text}");
         }
         assert!(!mentions("19 March 2025", "2026-03-19", FactKind::Date));
+        for text in ["19/03/2026", "03/19/2026", "19.3.2026"] {
+            assert!(mentions(text, "2026-03-19", FactKind::Date), "{text}");
+        }
+        // Nobody knows which of the two is the month.
+        assert!(!mentions("04/03/2026", "2026-03-04", FactKind::Date));
+        for (text, time) in [
+            ("at half past two in the afternoon", "14:30"),
+            ("at quarter to three in the morning", "02:45"),
+            ("at a quarter past twelve pm", "12:15"),
+            ("at 2:30 p.m.", "14:30"),
+            ("at nine o'clock at night", "21:00"),
+            ("at noon", "12:00"),
+        ] {
+            let wanted = format!("2026-03-19T{time}:00Z");
+            let text = format!("On 19 March {text}.");
+            assert!(
+                mentions(&text, wanted.as_str(), FactKind::Instant),
+                "{text}"
+            );
+            assert!(
+                !mentions(&text, "2026-03-19T09:00:00Z", FactKind::Instant),
+                "{text}"
+            );
+        }
         assert!(mentions(
             "19 March at 2:30 pm",
             "2026-03-19T14:30:00Z",
@@ -464,6 +519,11 @@ mod tests {
                     Cell::from(instant::format_date((days + step) * 86_400)),
                     FactKind::Date,
                 ),
+                (
+                    Cell::from(instant::format(days * 86_400)),
+                    Cell::from(instant::format(days * 86_400 + step * 900)),
+                    FactKind::Instant,
+                ),
             ] {
                 if value == neighbour {
                     continue;
@@ -472,6 +532,31 @@ mod tests {
                     let answer = Answer::new(&format!("Well, it is {spelling}."));
                     prop_assert!(!answer.mentions(&value, kind), "{spelling} for {value:?}");
                 }
+            }
+        }
+
+        /// Labels and names, chosen so that many begin or end alike.
+        #[test]
+        fn words_are_told_apart(value in "(in|out|no|pre|un)?_?(paid|service|stock)(_(open|due))?", other in "(in|out|no|pre|un)?_?(paid|service|stock)(_(open|due))?") {
+            let spoken = |label: &str| label.replace('_', " ").trim().to_string();
+            for spelling in spellings(&Cell::from(value.as_str()), FactKind::Label) {
+                let answer = Answer::new(&format!("It is {spelling}."));
+                prop_assert!(answer.mentions(&Cell::from(value.as_str()), FactKind::Label), "{spelling}");
+                // Whole words that the other label holds as well are no difference.
+                let inside = format!(" {} ", spoken(&value)).contains(&format!(" {} ", spoken(&other)));
+                prop_assert_eq!(answer.mentions(&Cell::from(other.as_str()), FactKind::Label), inside, "{} in {}", other, spelling);
+            }
+        }
+
+        /// Codes are the same however their digits are grouped, and no other's.
+        #[test]
+        fn codes_are_told_apart(code in "[0-9]{6,12}", other in "[0-9]{6,12}", cut in 1usize..5, joint in prop::sample::select(vec![" ", "-", ""])) {
+            let digits: Vec<char> = code.chars().collect();
+            let spoken: Vec<String> = digits.chunks(cut).map(|chunk| chunk.iter().collect()).collect();
+            let answer = Answer::new(&format!("The code is {}.", spoken.join(joint)));
+            prop_assert!(answer.mentions(&Cell::from(code.as_str()), FactKind::Text));
+            if other != code {
+                prop_assert!(!answer.mentions(&Cell::from(other.as_str()), FactKind::Text));
             }
         }
 

@@ -112,28 +112,32 @@ pub(crate) fn is_sprayed(
         })
         .max()
         .unwrap_or(Mark::None);
+    if own == Mark::SingledOut && own > rival {
+        return false;
+    }
     if named.len() > asked.len() {
-        return own < Mark::SingledOut || own <= rival;
+        return true;
     }
     let contradicted = rival >= Mark::Stated && own <= rival;
     contradicted || is_listed(&clauses, target, &named, kind) || !is_stated(&clauses, target, kind)
 }
 
-/// The target stands beside another value with nothing but a separator in between.
+/// The target stands beside another value with nothing but a separator in between: one of the two, at
+/// least, is hardly more than the value. "It is gold or silver" is a list as well as "gold, silver".
 fn is_listed(clauses: &[Clause], target: &Cell, named: &[&Cell], kind: FactKind) -> bool {
-    clauses.iter().any(|clause| {
-        let pieces: Vec<Answer> = pieces(&clause.text)
-            .iter()
-            .map(|text| Answer::new(text))
-            .collect();
-        let bare = |at: usize, value: &Cell| {
-            pieces[at].mentions(value, kind) && pieces[at].is_hardly_more_than(value)
-        };
-        pieces.windows(2).enumerate().any(|(at, pair)| {
-            let other = |piece: &Answer| named.iter().any(|other| piece.mentions(other, kind));
-            // One side may carry the sentence: "it is gold or silver".
-            (pair[0].mentions(target, kind) && named.iter().any(|other| bare(at + 1, other)))
-                || (other(&pair[0]) && bare(at + 1, target))
+    let pieces: Vec<Answer> = clauses
+        .iter()
+        .filter(|clause| clause.mark > Mark::None)
+        .flat_map(|clause| pieces(&clause.text))
+        .map(|piece| Answer::new(&piece))
+        .collect();
+    let is_bare = |piece: &Answer, value: &Cell| {
+        piece.mentions(value, kind) && piece.is_hardly_more_than(value)
+    };
+    pieces.windows(2).any(|pair| {
+        named.iter().any(|other| {
+            (pair[0].mentions(target, kind) && is_bare(&pair[1], other))
+                || (pair[0].mentions(other, kind) && is_bare(&pair[1], target))
         })
     })
 }

@@ -12,7 +12,7 @@ use crate::instant;
 use crate::program::Tool;
 use crate::rng::Draws;
 use crate::session::Session;
-use crate::sql::{ColumnRef, Schema};
+use crate::sql::{ColumnRef, Comparison, Schema};
 use crate::state::{State, StateError, all_rows_query};
 use crate::world::World;
 
@@ -181,6 +181,7 @@ impl Sampler {
             }
             _ => {
                 if let Some(column) = self.stands_for(tool, path)
+                    && !(is_bound(tool, path) && draws.chance(0.25))
                     && let Some(cell) = pivots.cell(column, path, draws)
                     && !cell.is_null()
                 {
@@ -262,6 +263,21 @@ impl Sampler {
                 .find_map(|store| schema.referenced(store.column))
         })
     }
+}
+
+/// True for an argument that is stored, and compared by order alone: a later date, a higher bid. What is
+/// there already often would not do.
+fn is_bound(tool: &Tool, path: &str) -> bool {
+    let mut stores = tool.flow.stores.iter();
+    let compares = tool.flow.compares.iter();
+    let own: Vec<Comparison> = compares
+        .filter(|compare| compare.argument == path)
+        .map(|compare| compare.comparison)
+        .collect();
+    let by_order = |own: &Comparison| matches!(own, Comparison::AtLeast | Comparison::AtMost);
+    !own.is_empty()
+        && own.iter().all(by_order)
+        && stores.any(|store| store.origins.argument.as_deref() == Some(path))
 }
 
 /// True when the column is the whole primary key of its table.

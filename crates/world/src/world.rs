@@ -193,6 +193,11 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     };
     let file: WorldFile = parse("world.toml", text, problems)?;
     let clock = check_world_file(&file, problems);
+    if let Some(name) = functions.taken() {
+        let message = format!("the program registers {name}(), which is a function of the engine");
+        problems.error("", "", message);
+        return None;
+    }
 
     let cells = Arc::new(Cells::default());
     connection::without_budget(&cells);

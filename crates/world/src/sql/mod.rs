@@ -16,7 +16,9 @@ pub use flow::{Compare, Comparison, Origins, ResultField, Store, StoreKind};
 pub(crate) use flow::{Environment, Flow, analyse};
 pub(crate) use keys::{KeyGroup, Keyed, with_keys};
 pub use parse::REFUSED_FUNCTIONS;
-pub(crate) use parse::{Kind, Parsed, parse_program, parse_schema, trigger_cycle};
+pub(crate) use parse::{
+    Kind, Parsed, is_refused_function, parse_program, parse_schema, trigger_cycle,
+};
 pub use schema::{Column, ColumnRef, ColumnType, ForeignKey, Schema, Table, TableKind};
 
 /// The arguments of every call of a function in a statement; those that are text in quotes as that text.

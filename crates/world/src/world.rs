@@ -8,7 +8,9 @@ use rusqlite::Connection;
 
 use crate::connection;
 use crate::files::{FilesError, WorldFiles};
-use crate::format::{Actor, DataFile, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse};
+use crate::format::{
+    Actor, DataFile, FileKind, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse,
+};
 use crate::functions::{Cells, Functions};
 use crate::instant;
 use crate::policy::{self, Rule};
@@ -212,6 +214,13 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
             return None;
         }
     };
+    for (path, _) in files.iter() {
+        let kind = Path::new(path).extension().and_then(|own| own.to_str());
+        let read = path == "schema.sql" || FileKind::of_path(path).is_some();
+        if matches!(kind, Some("toml" | "sql")) && !read {
+            problems.warning(path, "", "no file of a world has this name; it is not read");
+        }
+    }
     let (schema, statements) = load_schema(files, &connection, &log, problems)?;
     let logs = table_kinds(&file, &schema, problems);
 

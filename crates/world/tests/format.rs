@@ -375,6 +375,11 @@ fn what_is_wrong_is_told_in_words() {
             ":box is not bound here",
         ),
         (
+            "policy.toml",
+            "[[rule]]\nid = \"x\"\ntext = \"x\"\non_change = \"parcels\"\nwhen = \"before\"\nviolated_if = \"SELECT 1\"",
+            "`when` belongs to tools",
+        ),
+        (
             "world.toml",
             &WORLD.replace("\"phone\"", "\"\""),
             "a group needs a name",
@@ -578,4 +583,18 @@ fn registered_functions_leave_the_engines_alone() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn what_is_not_read_is_told() {
+    let mut files = files();
+    assert!(World::from_files(&files).unwrap().warnings().is_empty());
+    files.insert("rules.toml", "");
+    files.insert("README.md", "");
+    let world = World::from_files(&files).unwrap();
+    let warnings: Vec<String> = world.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["warning: rules.toml: no file of a world has this name; it is not read"]
+    );
 }

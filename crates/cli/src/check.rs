@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// The seed of states and arguments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Sizes of the generated states to try on, separated by commas.
+    /// Sizes of the generated states to try on, or names of states, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "small,medium")]
     sizes: Vec<String>,
     /// Print the findings as JSON on standard output.

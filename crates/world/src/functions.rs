@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cell::Cell;
 use crate::instant;
+use crate::sql::is_refused_function;
 
 /// A pure function that an embedding program offers to worlds by name.
 pub type PureFunction = Arc<dyn Fn(&[Cell]) -> std::result::Result<Cell, String> + Send + Sync>;
@@ -26,7 +27,8 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Adds a function of `arguments` arguments; -1 allows any number.
+    /// Adds a function of `arguments` arguments; -1 allows any number. A world refuses functions that bear
+    /// a name of [`FUNCTIONS`] or of [`crate::REFUSED_FUNCTIONS`].
     pub fn insert(
         &mut self,
         name: impl Into<String>,
@@ -35,6 +37,17 @@ impl Functions {
     ) {
         self.by_name
             .insert(name.into(), (arguments, Arc::new(function)));
+    }
+}
+
+impl Functions {
+    /// The first name that is the engine's or SQLite's to keep.
+    pub(crate) fn taken(&self) -> Option<&str> {
+        let mut names = self.by_name.keys().map(String::as_str);
+        names.find(|name| {
+            let lower = name.to_ascii_lowercase();
+            FUNCTIONS.contains(&&*lower) || is_refused_function(&lower)
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use crate::format::{BindingFile, PolicyFile, RuleFile};
+use crate::format::{BindingFile, PolicyFile, RuleFile, RuleMoment};
 use crate::problem::Problems;
 use crate::program::{Compiler, LOOK_BACK, Signature, Statement, Tool, ToolRule};
 use crate::sql::{AccessLog, ColumnRef, Schema};
@@ -209,6 +209,13 @@ impl Context<'_> {
             .map(|column| format!("old_{}", column.name))
             .chain(columns.iter().map(|column| format!("new_{}", column.name)))
             .collect();
+        if file.when != RuleMoment::Both {
+            self.problems.error(
+                FILE,
+                self.place,
+                "`when` belongs to tools: a rule on an effect is put after the call",
+            );
+        }
         rule.effects.push(effect);
         if let Some(text) = &file.violated_if {
             let (place, signatures) = (self.place, self.signatures);

@@ -12,7 +12,7 @@ use crate::instant;
 use crate::program::Tool;
 use crate::rng::Draws;
 use crate::session::Session;
-use crate::sql::{ColumnRef, Schema, Store, StoreKind};
+use crate::sql::{ColumnRef, Comparison, Schema, Store, StoreKind};
 use crate::state::{State, StateError, all_rows_query};
 use crate::world::World;
 
@@ -224,6 +224,7 @@ impl Sampler {
             }
             _ => {
                 if let Some(column) = self.stands_for(tool, path)
+                    && !(is_bound(tool, path) && draws.chance(0.25))
                     && !self.is_made_up(tool, path, column, draws)
                     && let Some(cell) = match self.is_change(tool, path, column, pivots, draws) {
                         true => pivots.another(column, draws),
@@ -349,6 +350,18 @@ impl Sampler {
 fn stores<'a>(tool: &'a Tool, path: &'a str) -> impl Iterator<Item = &'a Store> {
     let stores = tool.flow.stores.iter();
     stores.filter(move |store| store.origins.argument.as_deref() == Some(path))
+}
+
+/// True for an argument that is stored, and compared by order alone: a later date, a higher bid. What is
+/// there already often would not do.
+fn is_bound(tool: &Tool, path: &str) -> bool {
+    let compares = tool.flow.compares.iter();
+    let own: Vec<Comparison> = compares
+        .filter(|compare| compare.argument == path)
+        .map(|compare| compare.comparison)
+        .collect();
+    let by_order = |own: &Comparison| matches!(own, Comparison::AtLeast | Comparison::AtMost);
+    !own.is_empty() && own.iter().all(by_order) && stores(tool, path).next().is_some()
 }
 
 /// True when the column is the whole primary key of its table.

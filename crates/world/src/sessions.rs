@@ -32,7 +32,7 @@ use crate::state::{State, StateError};
 /// # files.insert("world.toml", "format = 1\nname = \"lamp\"\ntitle = \"A lamp\"\nclock = \"2026-03-02T09:00:00Z\"\n");
 /// # files.insert("schema.sql", "CREATE TABLE lamps (name TEXT PRIMARY KEY, lit INTEGER NOT NULL) STRICT;");
 /// # files.insert("data.toml", "[[table]]\nname = \"lamps\"\nrows = 0\n");
-/// # files.insert("tools/light.toml", "name = \"light\"\ndescription = \"Light a lamp.\"\n[input]\ntype = \"object\"\nrequired = [\"name\"]\nproperties.name = { type = \"string\" }\n[[step]]\nrun = \"INSERT INTO lamps VALUES (:name, 1)\"\n");
+/// # files.insert("tools/light.toml", "name = \"light\"\ndescription = \"Light a lamp.\"\n[input]\ntype = \"object\"\nrequired = [\"name\"]\nproperties.name = { type = \"string\" }\n[[step]]\nrun = \"INSERT INTO lamps VALUES (:name, 1)\"\n[[step]]\nreturn = \"SELECT lit FROM lamps WHERE name = :name\"\n");
 /// let world = World::from_files(&files)?;
 /// let state = world.state(&StateSpec::empty())?;
 ///

@@ -8,7 +8,9 @@ use rusqlite::Connection;
 
 use crate::connection;
 use crate::files::{FilesError, WorldFiles};
-use crate::format::{Actor, DataFile, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse};
+use crate::format::{
+    Actor, DataFile, FileKind, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse,
+};
 use crate::functions::{Cells, FIRES, Functions};
 use crate::instant;
 use crate::policy::{self, Rule};
@@ -199,6 +201,11 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     };
     let file: WorldFile = parse("world.toml", text, problems)?;
     let clock = check_world_file(&file, problems);
+    if let Some(name) = functions.taken() {
+        let message = format!("the program registers {name}(), which is a function of the engine");
+        problems.error("", "", message);
+        return None;
+    }
 
     let cells = Arc::new(Cells::default());
     connection::set_budget(&cells, connection::LOADING_STEPS);
@@ -213,6 +220,13 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
             return None;
         }
     };
+    for (path, _) in files.iter() {
+        let kind = Path::new(path).extension().and_then(|own| own.to_str());
+        let read = path == "schema.sql" || FileKind::of_path(path).is_some();
+        if matches!(kind, Some("toml" | "sql")) && !read {
+            problems.warning(path, "", "no file of a world has this name; it is not read");
+        }
+    }
     let (schema, statements) = load_schema(files, &connection, &log, problems)?;
     let logs = table_kinds(&file, &schema, problems);
 

@@ -375,6 +375,11 @@ fn what_is_wrong_is_told_in_words() {
             ":box is not bound here",
         ),
         (
+            "policy.toml",
+            "[[rule]]\nid = \"x\"\ntext = \"x\"\non_change = \"parcels\"\nwhen = \"before\"\nviolated_if = \"SELECT 1\"",
+            "`when` belongs to tools",
+        ),
+        (
             "world.toml",
             &WORLD.replace("\"phone\"", "\"\""),
             "a group needs a name",
@@ -534,4 +539,62 @@ sql = "SELECT 1 FROM stops GROUP BY trip_id HAVING min(number) <> 10 OR max(numb
         };
         assert!(found.contains(words), "{found}");
     }
+}
+
+#[test]
+fn a_loop_runs_over_what_a_query_found() {
+    let mut files = files();
+    files.insert(
+        "tools/send_all.toml",
+        r#"
+name = "send_all"
+description = "Send all parcels that are packed."
+[output]
+type = "integer"
+[[step]]
+let = "packed"
+query = "SELECT json_group_array(parcel_id) AS ids FROM parcels WHERE status = 'packed'"
+[[step]]
+for_each = "packed_ids"
+as = "id"
+[[step.step]]
+run = "UPDATE parcels SET status = 'sent', labels = json_array(:id_index) WHERE parcel_id = :id"
+[[step]]
+return = "SELECT json_array_length(:packed_ids) AS sent"
+"#,
+    );
+    let world = World::from_files(&files).unwrap();
+    let state = world.state(&StateSpec::generated("small", 1)).unwrap();
+    let mut session = state.session(1).unwrap();
+    assert_eq!(session.call("send_all", &json!({})).content(), "10");
+    assert_eq!(session.call("send_all", &json!({})).content(), "0");
+    let left = session.query("SELECT max(labels), min(status) FROM parcels", &[]);
+    assert_eq!(left.unwrap()[0], [Cell::text("[9]"), Cell::text("sent")]);
+}
+
+#[test]
+fn registered_functions_leave_the_engines_alone() {
+    for name in ["now", "NEW_ID", "random", "__touch"] {
+        let mut functions = practicum_world::Functions::default();
+        functions.insert(name, -1, |_| Ok(Cell::Null));
+        let error = World::with_functions(&files(), functions).unwrap_err();
+        assert!(
+            error.to_string().contains("a function of the engine"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_read_is_told() {
+    let mut files = files();
+    assert!(World::from_files(&files).unwrap().warnings().is_empty());
+    files.insert("rules.toml", "");
+    files.insert("README.md", "");
+    let world = World::from_files(&files).unwrap();
+    let warnings: Vec<String> = world.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["warning: rules.toml: no file of a world has this name; it is not read"]
+    );
 }

@@ -18,6 +18,7 @@ pub struct PolicyFile {
 #[schemars(extend(
     "oneOf" = [{ "required": ["tools"] }, { "required": ["on_change"] }],
     "anyOf" = [{ "required": ["violated_if"] }, { "required": ["needs_confirmation"] }],
+    "dependentRequired" = { "when": ["tools"] },
 ))]
 pub struct RuleFile {
     /// Short name, unique in the world.
@@ -37,7 +38,7 @@ pub struct RuleFile {
     /// 1 for an id that the session made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violated_if: Option<String>,
-    /// When the query is put.
+    /// When the query of a rule on tools is put.
     #[serde(default, skip_serializing_if = "RuleMoment::is_default")]
     pub when: RuleMoment,
     /// The user must have agreed to this very call before it is made.
@@ -59,6 +60,7 @@ pub struct RuleFile {
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend(
     "oneOf" = [{ "required": ["tools"] }, { "required": ["on_change"] }],
+    "dependentRequired" = { "when": ["tools"] },
 ))]
 pub struct BindingFile {
     /// The tools whose calls it covers.
@@ -70,7 +72,7 @@ pub struct BindingFile {
     /// The query, as in the rule; the rule's own where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violated_if: Option<String>,
-    /// When the query is put.
+    /// When the query of a rule on tools is put.
     #[serde(skip_serializing_if = "RuleMoment::is_default")]
     pub when: RuleMoment,
 }

@@ -1,7 +1,5 @@
 //! Values as few bytes, and back. What is read may come from outside: it is checked, and never panics.
 
-use std::sync::Arc;
-
 use rusqlite::types::ValueRef;
 use serde_json::Value;
 

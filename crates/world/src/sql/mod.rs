@@ -19,7 +19,7 @@ pub(crate) use guard::with_condition;
 pub(crate) use keys::{KeyGroup, Keyed, with_keys};
 pub use parse::REFUSED_FUNCTIONS;
 pub(crate) use parse::{
-    Kind, Parsed, is_refused_table, parse_program, parse_schema, trigger_cycle,
+    Kind, Parsed, is_refused_function, is_refused_table, parse_program, parse_schema, trigger_cycle,
 };
 pub use schema::{Column, ColumnRef, ColumnType, ForeignKey, Schema, Table, TableKind};
 

@@ -87,11 +87,10 @@ impl Check<'_> {
                 for maker in 0..tools.len() {
                     let sampler = Sampler::of_session(&mut session)?;
                     let makes = !tools[maker].effects.read_only;
-                    for at in 0..tools.len() {
+                    for (at, tool) in tools.iter().enumerate() {
                         if !(at == maker && makes || unseen(self, at)) {
                             continue;
                         }
-                        let tool = &tools[at];
                         let arguments = sampler.arguments(tool, draws.unit(), &mut draws);
                         let arguments = Value::Object(arguments);
                         let before = session.diff()?;

@@ -639,7 +639,7 @@ fn matches(pattern: &str, text: &str, cells: &Cells) -> Result<bool> {
         }
         match compiled {
             Some((pattern, size)) => {
-                cells.charge(text.len() * (size / PATTERN_BYTES[0]) / 64)?;
+                cells.charge(text.len() * (size / PATTERN_BYTES[0]) / 16)?;
                 Ok(pattern.is_match(text))
             }
             None => Err(failed(

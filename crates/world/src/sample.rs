@@ -226,10 +226,11 @@ impl Sampler {
                 if let Some(column) = self.stands_for(tool, path)
                     && !(is_bound(tool, path) && draws.chance(0.25))
                     && !self.is_made_up(tool, path, column, draws)
-                    && let Some(cell) = match self.is_change(tool, path, column, pivots, draws) {
-                        true => pivots.another(column, draws),
-                        false => pivots.cell(column, path, draws),
-                    }
+                    && let Some(cell) = (if self.is_change(tool, path, column, pivots, draws) {
+                        pivots.another(column, draws)
+                    } else {
+                        pivots.cell(column, path, draws)
+                    })
                     && !cell.is_null()
                 {
                     return Some(as_type(&cell, schema));
@@ -435,9 +436,10 @@ impl Pivots<'_> {
                         if reached.contains_key(&to) {
                             continue;
                         }
-                        let (ours, theirs) = match from == child {
-                            true => (&key.columns, &key.parent_columns),
-                            false => (&key.parent_columns, &key.columns),
+                        let (ours, theirs) = if from == child {
+                            (&key.columns, &key.parent_columns)
+                        } else {
+                            (&key.parent_columns, &key.columns)
                         };
                         let cells = |row: &Row, columns: &[usize]| -> Vec<Cell> {
                             columns.iter().map(|at| row[*at].clone()).collect()

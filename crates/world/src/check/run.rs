@@ -15,6 +15,11 @@ use crate::session::Session;
 use crate::sql::Table;
 use crate::state::{State, StateError, StateSpec, all_rows_query};
 
+/// Sessions on which all tools are called in turn.
+const WALKS: u64 = 4;
+/// Turns on each.
+const ROUNDS: usize = 5;
+
 impl Check<'_> {
     pub(super) fn run_on(&mut self, size: &str, options: &CheckOptions) -> Result<(), StateError> {
         let spec = StateSpec::generated(size, options.seed);
@@ -76,22 +81,23 @@ impl Check<'_> {
             let fired = check.fired[at].len() < tools[at].guards.len();
             fired || check.seen[at].success.is_none() || check.tools[at].succeeded == 0
         };
-        for walk in 0..4_u64 {
+        for walk in 0..WALKS {
             if !(0..tools.len()).any(|at| unseen(self, at)) {
                 return Ok(());
             }
             let path = walk.to_string();
             let mut draws = Draws::new(options.seed, &["wander", self.world.name(), &path]);
             let mut session = state.session(options.seed ^ walk)?;
-            for _ in 0..4 {
-                for maker in 0..tools.len() {
-                    let sampler = Sampler::of_session(&mut session)?;
-                    let makes = !tools[maker].effects.read_only;
-                    for at in 0..tools.len() {
-                        if !(at == maker && makes || unseen(self, at)) {
-                            continue;
-                        }
-                        let tool = &tools[at];
+            for _ in 0..ROUNDS {
+                // Arguments come from the rows that the round before has left.
+                let sampler = Sampler::of_session(&mut session)?;
+                for (at, tool) in tools.iter().enumerate() {
+                    let calls = match (unseen(self, at), tool.effects.read_only) {
+                        (true, _) => 3,
+                        (false, false) => 1,
+                        (false, true) => 0,
+                    };
+                    for _ in 0..calls {
                         let arguments = sampler.arguments(tool, draws.unit(), &mut draws);
                         let arguments = Value::Object(arguments);
                         let before = session.diff()?;

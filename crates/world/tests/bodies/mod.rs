@@ -34,6 +34,10 @@ impl<'a> Bytes<'a> {
         own
     }
 
+    fn mostly(&mut self) -> bool {
+        self.byte() > 31
+    }
+
     fn text(&mut self) -> String {
         String::from_utf8_lossy(self.take(40)).into_owned()
     }
@@ -148,7 +152,7 @@ fn plain_world() -> WorldFiles {
 fn damaged_world(bytes: &mut Bytes<'_>) -> WorldFiles {
     let mut files = plain_world();
     let names: Vec<String> = files.iter().map(|(name, _)| name.to_string()).collect();
-    for _ in 0..1 + bytes.below(6) {
+    for _ in 0..=bytes.below(6) {
         let name = &names[bytes.below(names.len())];
         let mut text: Vec<char> = files.get(name).unwrap_or_default().chars().collect();
         let at = bytes.below(text.len() + 1);
@@ -238,7 +242,7 @@ pub fn loader(data: &[u8]) {
 fn value(bytes: &mut Bytes<'_>, known: &[Value], depth: usize) -> Value {
     match bytes.below(if depth > 5 { 10 } else { 13 }) {
         0 => Value::Null,
-        1 => json!(bytes.byte() % 2 == 0),
+        1 => json!(bytes.byte() < 128),
         2 => json!(i64::from(bytes.byte()) - 8),
         3 => json!(f64::from(bytes.byte()) / 4.0),
         4 => [
@@ -343,7 +347,7 @@ pub fn arguments(data: &[u8]) {
         let mut bytes = Bytes(data);
         let mut session = state.session(1).unwrap();
         let tool = state.world().tools()[bytes.below(9)].name.clone();
-        let reply = if bytes.byte() % 2 == 0 {
+        let reply = if bytes.byte() < 128 {
             let mut members = Map::new();
             for _ in 0..bytes.below(4) {
                 let name = ["x", "a", "b", "day", "name", "left"][bytes.below(6)];
@@ -435,9 +439,9 @@ fn call(session: &mut Session, bytes: &mut Bytes<'_>) -> (String, Value, bool) {
     for parameter in tool.parameters() {
         let own = match parameter.kind() {
             // Mostly of the type that the tool wants.
-            "string" if bytes.byte() % 8 != 0 => known[bytes.below(known.len())].clone(),
-            "integer" if bytes.byte() % 8 != 0 => json!(bytes.below(40_000)),
-            "array" if bytes.byte() % 8 != 0 => (0..bytes.below(4))
+            "string" if bytes.mostly() => known[bytes.below(known.len())].clone(),
+            "integer" if bytes.mostly() => json!(bytes.below(40_000)),
+            "array" if bytes.mostly() => (0..bytes.below(4))
                 .map(|_| known[bytes.below(known.len())].clone())
                 .collect(),
             _ => value(bytes, &known, 0),
@@ -520,7 +524,7 @@ pub fn snapshot(data: &[u8]) {
             bytes.0.to_vec()
         } else {
             let mut damaged = sound.clone();
-            for _ in 0..1 + bytes.below(4) {
+            for _ in 0..=bytes.below(4) {
                 let at = bytes.below(damaged.len() + 1);
                 let to = (at + bytes.below(12)).min(damaged.len());
                 match bytes.below(4) {

@@ -81,6 +81,7 @@ fn main() {
         );
     }
     sizes(&benches[1]);
+    crowd(&benches[1], effort);
     shipped(effort);
 }
 
@@ -271,6 +272,30 @@ fn sizes(bench: &Bench) {
             "| after 20 calls, {name}, 8 replies kept | {} |",
             size(true)
         );
+    }
+}
+
+/// Bytes that this process has in memory; None where that is not Linux's to say.
+fn resident() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024.0)
+}
+
+/// Parks many sessions at a time and prints what each takes.
+fn crowd(bench: &Bench, effort: Effort) {
+    let count = effort.samples * 5;
+    let before = resident();
+    let parked: Vec<_> = (0..count)
+        .map(|at| {
+            let session = bench.played(&bench.changing[at % bench.changing.len()]);
+            session.park().expect("a session parks")
+        })
+        .collect();
+    if let (Some(before), Some(after)) = (before, resident()) {
+        let each = (after - before) / parked.len() as f64;
+        println!("| {count} sessions at once, resident memory of each | {each:.0} |");
     }
 }
 

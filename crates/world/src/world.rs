@@ -320,7 +320,7 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
         .map(|tool| count_statements(&tool.steps) + 2 * tool.rules.len())
         .chain(after_calls)
         .sum::<usize>()
-        + 8 * schema.tables.len()
+        + 12 * schema.tables.len()
         + rules.len()
         + 16;
     let mut loud_triggers = false;

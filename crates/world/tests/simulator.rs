@@ -183,7 +183,6 @@ fn worlds() -> Vec<World> {
         .iter()
         .map(|folder| World::load(folder).unwrap())
         .collect();
-    worlds.push(World::load(&root.join("benches/nursery")).unwrap());
     worlds.push(World::from_files(&odd()).unwrap());
     worlds.push(World::from_files(&indexed("note_words USING fts5 (title, body)")).unwrap());
     let elsewhere =

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use practicum_world::{CheckOptions, World};
+use practicum_world::{CheckOptions, Severity, World};
 
 fn corner_shop() -> World {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/worlds/corner-shop");
@@ -29,6 +29,16 @@ fn the_corner_shop_passes_the_check() {
     let report = corner_shop().check(&CheckOptions::default());
     assert!(report.problems.is_empty(), "{:#?}", report.problems);
     assert!(report.tools.iter().all(|tool| tool.succeeded > 0));
+}
+
+/// Its every call is a benchmark's, so that a world that does not load would be noticed late.
+#[test]
+fn the_benchmarks_world_passes_the_check() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/nursery");
+    let world = World::load(&folder).unwrap_or_else(|error| panic!("{:#?}", error.problems()));
+    let report = world.check(&CheckOptions::default());
+    let errors = |problem: &&practicum_world::Problem| problem.severity == Severity::Error;
+    assert_eq!(report.problems.iter().find(errors), None);
 }
 
 /// The corner shop with a rule of this query on `cancel_order`; the first problem.

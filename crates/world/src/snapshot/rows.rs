@@ -85,56 +85,38 @@ pub(crate) struct RowTexts {
     /// The rowid, where it is hidden, and the columns of the row of a key.
     read: String,
     insert: String,
-    /// Sets all columns outside the key; None when the key is all there is.
-    update: Option<String>,
-    /// The same, with another rowid.
-    shift: String,
     delete: String,
-    columns: usize,
+    /// `UPDATE table SET `.
+    update: String,
+    /// Names of the columns, in quotes.
+    columns: Vec<String>,
     /// Where the columns of the key stand among them; none where the rowid is the key.
     key: Vec<usize>,
     /// Those that an update sets: those outside the key.
     set: Vec<usize>,
-    hidden_rowid: bool,
+    /// The rowid's name, where it is hidden.
+    rowid: Option<&'static str>,
 }
 
 impl RowTexts {
     pub(crate) fn of(table: &Table) -> Self {
         let name = quoted(&table.name);
-        let columns: Vec<usize> = (0..table.columns.len())
+        let written: Vec<usize> = (0..table.columns.len())
             .filter(|at| !table.columns[*at].generated)
             .collect();
         let key: Vec<usize> = table
             .key
             .iter()
-            .filter_map(|column| columns.iter().position(|at| at == column))
+            .filter_map(|column| written.iter().position(|at| at == column))
             .collect();
-        let set: Vec<usize> = (0..columns.len()).filter(|at| !key.contains(at)).collect();
-        let all: Vec<String> = columns
+        let set: Vec<usize> = (0..written.len()).filter(|at| !key.contains(at)).collect();
+        let columns: Vec<String> = written
             .iter()
             .map(|at| quoted(&table.columns[*at].name))
             .collect();
         let rowid = rowid_name(table).filter(|_| !table.without_rowid && !table.rowid_key);
-        let key_condition = |first: usize| -> String {
-            let columns = table.key.iter().map(|at| quoted(&table.columns[*at].name));
-            let by_rowid = rowid.filter(|_| table.key.is_empty()).map(str::to_string);
-            let parts: Vec<String> = columns
-                .chain(by_rowid)
-                .enumerate()
-                .map(|(at, name)| format!("{name} = ?{}", first + at))
-                .collect();
-            parts.join(" AND ")
-        };
-        let read = format!(
-            "SELECT {}, {} FROM {name} WHERE {}",
-            rowid.unwrap_or("NULL"),
-            all.join(", "),
-            key_condition(1)
-        );
-        let names: Vec<String> = rowid
-            .map(str::to_string)
-            .into_iter()
-            .chain(all.iter().cloned())
+        let names: Vec<&str> = (rowid.into_iter())
+            .chain(columns.iter().map(String::as_str))
             .collect();
         let marks: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
         let insert = format!(
@@ -142,35 +124,53 @@ impl RowTexts {
             names.join(", "),
             marks.join(", ")
         );
-        let change = |names: &[String]| {
-            let settings: Vec<String> = names
-                .iter()
-                .enumerate()
-                .map(|(at, name)| format!("{name} = ?{}", at + 1))
-                .collect();
-            format!(
-                "UPDATE {name} SET {} WHERE {}",
-                settings.join(", "),
-                key_condition(names.len() + 1)
-            )
-        };
-        let plain: Vec<String> = set.iter().map(|at| all[*at].clone()).collect();
-        let shifted: Vec<String> = rowid
-            .map(str::to_string)
-            .into_iter()
-            .chain(plain.iter().cloned())
-            .collect();
-        Self {
-            read,
+        let mut texts = Self {
+            read: String::new(),
             insert,
-            update: (!plain.is_empty()).then(|| change(&plain)),
-            shift: change(&shifted),
-            delete: format!("DELETE FROM {name} WHERE {}", key_condition(1)),
-            columns: columns.len(),
+            delete: String::new(),
+            update: format!("UPDATE {name} SET "),
+            columns,
             key,
             set,
-            hidden_rowid: rowid.is_some(),
+            rowid,
+        };
+        texts.read = format!(
+            "SELECT {}, {} FROM {name} WHERE ",
+            rowid.unwrap_or("NULL"),
+            texts.columns.join(", ")
+        );
+        texts.delete = format!("DELETE FROM {name} WHERE ");
+        let mut condition = String::new();
+        texts.push_key(&mut condition, 1);
+        texts.read.push_str(&condition);
+        texts.delete.push_str(&condition);
+        texts
+    }
+
+    /// `key = ?first AND ...`
+    fn push_key(&self, text: &mut String, first: usize) {
+        let columns = self.key.iter().map(|at| self.columns[*at].as_str());
+        let by_rowid = self.rowid.filter(|_| self.key.is_empty());
+        for (at, name) in columns.chain(by_rowid).enumerate() {
+            let and = if at > 0 { " AND " } else { "" };
+            text.push_str(&format!("{and}{name} = ?{}", first + at));
         }
+    }
+
+    /// An update of these columns, and of the rowid where it moved. What a statement names costs, changed or
+    /// not: indexes, foreign keys.
+    fn update(&self, columns: &[usize], moved: bool) -> String {
+        let mut text = self.update.clone();
+        let names = columns.iter().map(|at| self.columns[*at].as_str());
+        let mut next = 1;
+        for name in self.rowid.filter(|_| moved).into_iter().chain(names) {
+            let comma = if next > 1 { ", " } else { "" };
+            text.push_str(&format!("{comma}{name} = ?{next}"));
+            next += 1;
+        }
+        text.push_str(" WHERE ");
+        self.push_key(&mut text, next);
+        text
     }
 
     fn key_of(&self, (rowid, cells): &Found) -> Vec<Cell> {
@@ -292,10 +292,10 @@ fn encode_touched(
                 continue;
             };
             out.number(THERE);
-            if texts.hidden_rowid {
+            if texts.rowid.is_some() {
                 out.signed(row.get(0)?);
             }
-            for at in 0..texts.columns {
+            for at in 0..texts.columns.len() {
                 out.column(row.get_ref(at + 1)?)?;
             }
         }
@@ -337,13 +337,13 @@ pub(crate) fn decode(
         let texts = &state.row_texts()[table];
         for _ in 0..bytes.count()? {
             let there = bytes.position(2)? as u64 == THERE;
-            let rowid = if there && texts.hidden_rowid {
+            let rowid = if there && texts.rowid.is_some() {
                 Some(bytes.signed()?)
             } else {
                 None
             };
             let length = if there {
-                texts.columns
+                texts.columns.len()
             } else {
                 texts.key_cells()
             };
@@ -416,7 +416,7 @@ fn changes<'a>(state: &State, rows: &'a [TouchedRow]) -> rusqlite::Result<Vec<Ch
             let before = match found.next()? {
                 None => None,
                 Some(found) => {
-                    let cells = (0..texts.columns)
+                    let cells = (0..texts.columns.len())
                         .map(|at| found.get::<_, Cell>(at + 1))
                         .collect::<rusqlite::Result<Row>>()?;
                     Some((found.get(0)?, cells))
@@ -550,19 +550,17 @@ impl Writer<'_> {
 
     fn update(&self, change: &Change<'_>) -> rusqlite::Result<()> {
         let row = change.row;
-        let Some((rowid, cells)) = &row.now else {
+        let (Some((_, before)), Some((rowid, now))) = (&change.before, &row.now) else {
             return Ok(());
         };
         let texts = &self.texts[row.table];
-        let values = texts.set.iter().map(|at| &cells[*at]).chain(&row.key);
-        if change.moved() {
-            let rowid = rowid.map(Cell::Integer);
-            return self.execute(&texts.shift, rowid.iter().chain(values));
-        }
-        match &texts.update {
-            Some(text) => self.execute(text, values),
-            None => Ok(()),
-        }
+        let changed: Vec<usize> = (texts.set.iter().copied())
+            .filter(|at| before[*at] != now[*at])
+            .collect();
+        let moved = change.moved();
+        let rowid = rowid.filter(|_| moved).map(Cell::Integer);
+        let values = changed.iter().map(|at| &now[*at]).chain(&row.key);
+        self.execute(&texts.update(&changed, moved), rowid.iter().chain(values))
     }
 
     fn delete(&self, row: &TouchedRow) -> rusqlite::Result<()> {

@@ -225,5 +225,5 @@ fn a_killed_process_loses_no_acknowledged_call() {
 #[test]
 #[ignore = "a minute: run by `cargo xtask soak`"]
 fn a_thousand_sessions_killed_twenty_times() {
-    run(1_000, 20, 20_000);
+    run(1_000, 20, 5_000);
 }

@@ -41,6 +41,14 @@
 //! an agent could make, must fail; variants, right runs in another form, must pass. What does not hold is
 //! dropped and counted by reason, and the [`Report`] gives the rates before any task was dropped.
 //!
+//! Where a rule asks for the user's yes, gold's calls have it, and no others: a run without it is one of the
+//! mutants. Reads that a rule demands before a write are found by making the write and asking the rules
+//! what they missed, and become part of gold. [`propose`] words a call so that all of it is named, and
+//! [`agreement`] reads such words: what a simulated user says yes to.
+//!
+//! How many tasks of which kinds and under which rules are proven on the hand-written worlds is printed by
+//! `cargo test -p practicum-task --test hand_written -- --ignored --nocapture`.
+//!
 //! # What holds
 //!
 //! - A [`Task`] has no surviving mutant and no refused variant.

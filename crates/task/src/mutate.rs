@@ -9,6 +9,9 @@ use crate::atlas::Atlas;
 use crate::script::{Script, ScriptCall};
 use crate::task::{Reason, Task};
 
+/// The mutant that makes a call without the user's yes.
+pub(crate) const UNASKED: &str = "a write without asking";
+
 /// A wrong run.
 #[derive(Debug, Clone)]
 pub(crate) struct Mutant {
@@ -80,7 +83,7 @@ impl Mutator<'_> {
             if self.atlas.world.needs_agreement(&task.gold[*at].tool) {
                 let mut unasked = gold.clone();
                 unasked.calls[*at].asked = false;
-                add("a write without asking", unasked);
+                add(UNASKED, unasked);
             }
         }
         if self.atlas.looks_back && !writes.is_empty() {

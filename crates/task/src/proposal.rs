@@ -47,7 +47,7 @@ pub fn propose(world: &World, task: &Task, tool: &Tool, arguments: &Map<String, 
         name_value(tool, name, value, &mut parts);
     }
     let about: Vec<String> = row_facts(world, task)
-        .map(|slot| format!("{} {}", slot.name, slot.said))
+        .map(|slot| format!("the {} is {}", slot.name, slot.said))
         .collect();
     let mut text = format!(
         "Before I do anything, here is what it would be: {}",
@@ -57,7 +57,7 @@ pub fn propose(world: &World, task: &Task, tool: &Tool, arguments: &Map<String, 
         text.push_str(&format!(" with {}", parts.join("; ")));
     }
     if !about.is_empty() {
-        text.push_str(&format!(" (about {})", about.join(", ")));
+        text.push_str(&format!(" ({})", about.join(", ")));
     }
     text.push_str(". Shall I go ahead?");
     text

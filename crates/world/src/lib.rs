@@ -109,6 +109,8 @@
 //!   as its [`Role`] says.
 //! - [`verify`] is a function of session, transcript and expectation, and of nothing else. What it cannot
 //!   decide within its budget is a fault of the verifier, never a reward of 0.
+//! - An [`Agreement`] serves one call with its very arguments, as long as that call still does what it would
+//!   have done when the user agreed.
 
 /// The page's Rust blocks are run as examples.
 #[cfg(doctest)]

@@ -53,3 +53,9 @@ pub(crate) fn open(
 pub(crate) fn without_budget(cells: &Cells) {
     cells.steps.store(i64::MAX / 2, Ordering::Relaxed);
 }
+
+/// Lets the next statements take this many steps of SQLite's virtual machine together.
+pub(crate) fn set_budget(cells: &Cells, vm_steps: i64) {
+    let units = vm_steps / i64::from(STEP_UNIT);
+    cells.steps.store(units, Ordering::Relaxed);
+}

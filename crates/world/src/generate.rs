@@ -22,6 +22,8 @@ const FILE: &str = "data.toml";
 const SIZES: [&str; 3] = ["small", "medium", "large"];
 /// A generated table may have this many rows.
 const MAX_ROWS: usize = 2_000_000;
+/// A text made from a template may take this many bytes.
+const MAX_TEXT_BYTES: usize = 64 << 10;
 /// Tries to find a value that no other row has.
 const UNIQUE_TRIES: usize = 60;
 
@@ -282,12 +284,15 @@ impl Generator<'_> {
                     .ok_or_else(|| format!("{parent} must be filled before"))?
                     .len();
                 let mut draws = Draws::new(self.seed, &[&table.name, "#rows"]);
-                (0..count)
-                    .flat_map(|parent| {
-                        let number = draws.between(i64::from(low), i64::from(high));
-                        std::iter::repeat_n(Some(parent), number as usize)
-                    })
-                    .collect()
+                let mut parents = Vec::new();
+                for parent in 0..count {
+                    let number = draws.between(i64::from(low), i64::from(high)) as usize;
+                    if parents.len() + number > MAX_ROWS {
+                        return Err(format!("more rows than {MAX_ROWS}"));
+                    }
+                    parents.extend(std::iter::repeat_n(Some(parent), number));
+                }
+                parents
             }
             _ if !written.is_empty() => vec![None; written.len()],
             _ => {
@@ -298,12 +303,12 @@ impl Generator<'_> {
                     (rows * scale).round()
                 };
                 let least = usize::from(table.rows.is_some_and(|rows| rows > 0));
+                if rows as usize > MAX_ROWS {
+                    return Err(format!("{rows} rows; {MAX_ROWS} are the most"));
+                }
                 vec![None; (rows as usize).max(least)]
             }
         };
-        if parents.len() > MAX_ROWS {
-            return Err(format!("{} rows; {MAX_ROWS} are the most", parents.len()));
-        }
         let parent_columns = self.parent_columns(at, table)?;
         let mut columns: Vec<usize> = parent_columns.iter().map(|(own, _)| *own).collect();
         // Columns of rows written out that have no generator.
@@ -734,6 +739,11 @@ fn fill_template(template: &str, context: &RowContext<'_>) -> Result<String, Str
             }
         });
         rest = &rest[open + length + 1..];
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(format!(
+                "the template makes a text of more than {MAX_TEXT_BYTES} bytes"
+            ));
+        }
     }
     text.push_str(rest);
     Ok(text)

@@ -1,14 +1,13 @@
 //! One connection that holds a session's state: a copy of an initial state inside a savepoint.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{CachedStatement, Connection, StatementStatus};
 
 use crate::cell::{Cell, Row};
 use crate::connection;
-use crate::functions::{Cells, STEP_UNIT};
+use crate::functions::Cells;
 use crate::program::Statement;
 use crate::reply::CallError;
 use crate::sql::{Table, TableKind, quoted};
@@ -81,10 +80,7 @@ impl Live {
 
     /// Gives the next call its budget of steps.
     pub(crate) fn set_budget(&self, vm_steps: u32) {
-        self.cells.steps.store(
-            i64::from(vm_steps) / i64::from(STEP_UNIT),
-            Ordering::Relaxed,
-        );
+        connection::set_budget(&self.cells, i64::from(vm_steps));
     }
 
     /// The row of a key, or None.

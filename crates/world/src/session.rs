@@ -21,6 +21,9 @@ use crate::snapshot::{Memory, Snapshot, SnapshotError, write_rows};
 use crate::state::{State, StateError};
 use crate::world::{Inner, World};
 
+/// Steps of SQLite's virtual machine that the query of one rule may take: a hundred times what a call may,
+/// since it may look at whole tables, and not without end.
+const RULE_STEPS: u32 = 20_000_000;
 /// Replies kept for calls that are sent again with the same request id.
 const KEPT_REPLIES: usize = 8;
 
@@ -399,14 +402,14 @@ impl Session {
         let base_slots = self.slots[..2 * tool.parameters().len()].to_vec();
         let before = evaluate_rules(live, &tool.rules, &base_slots, true)?;
 
-        let (touched, minted) = {
+        let (touched, minted, now) = {
             let mut shared = live.cells.lock();
             shared.changed.clear();
             shared.draws = 0;
             if draws(tool) {
                 shared.call = call_hash(&mut self.occurrences, record);
             }
-            (shared.touched.len(), shared.minted.len())
+            (shared.touched.len(), shared.minted.len(), shared.now)
         };
         live.set_budget(world.file.limits.vm_steps);
         // A tool that is proven to write nothing has nothing to roll back.
@@ -431,20 +434,24 @@ impl Session {
                 .map_err(|_| CallError::fault("a result is not UTF-8"))?;
             Ok((json, outcome.shown))
         });
+        // Rules are put inside the savepoint: one that fails takes the call back, as any failure does.
+        let result = result.and_then(|(json, shown)| {
+            let changed = {
+                let mut shared = live.cells.lock();
+                shared.now += i64::from(world.file.clock_step_s);
+                std::mem::take(&mut shared.changed)
+            };
+            let after = evaluate_rules(live, &tool.rules, &base_slots, false)?;
+            let effects = evaluate_effects(live, world, &changed)?;
+            without_budget(&live.cells);
+            if transaction {
+                live.simple("RELEASE call")
+                    .map_err(|error| call_error(&error))?;
+            }
+            Ok((json, shown, after, effects))
+        });
         match result {
-            Ok((json, shown)) => {
-                if transaction {
-                    live.simple("RELEASE call")
-                        .map_err(|error| call_error(&error))?;
-                }
-                let changed = {
-                    let mut shared = live.cells.lock();
-                    shared.now += i64::from(world.file.clock_step_s);
-                    std::mem::take(&mut shared.changed)
-                };
-                without_budget(&live.cells);
-                let after = evaluate_rules(live, &tool.rules, &base_slots, false)?;
-                let effects = evaluate_effects(live, world, &changed)?;
+            Ok((json, shown, after, effects)) => {
                 record.violations = before;
                 for rule in after.into_iter().chain(effects) {
                     if !record.violations.contains(&rule) {
@@ -460,6 +467,7 @@ impl Session {
             }
             Err(error) => {
                 record.attempts = before;
+                live.cells.lock().now = now;
                 self.undo(transaction, touched, minted)?;
                 Err(error)
             }
@@ -612,7 +620,7 @@ fn evaluate_rules(
     for rule in rules {
         let Some(query) = &rule.query else { continue };
         if if before { rule.before } else { rule.after } {
-            without_budget(&live.cells);
+            live.set_budget(RULE_STEPS);
             let found = live
                 .prepare(query, slots)
                 .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))
@@ -653,6 +661,7 @@ fn evaluate_effects(
                 let absent = || vec![Cell::Null; columns];
                 let mut slots = change.old.clone().unwrap_or_else(absent);
                 slots.extend(change.new.clone().unwrap_or_else(absent));
+                live.set_budget(RULE_STEPS);
                 let found = live
                     .prepare(query, &slots)
                     .and_then(|mut prepared| Ok(prepared.raw_query().next()?.is_some()))

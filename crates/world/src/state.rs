@@ -82,6 +82,8 @@ pub(crate) struct StateInner {
     idle: Mutex<Vec<Live>>,
 }
 
+/// Steps of SQLite's virtual machine that making one state may take: minutes, and an end.
+const GENERATE_STEPS: i64 = 2_000_000_000;
 /// Connections kept for the next sessions of one state.
 const MAX_IDLE: usize = 64;
 
@@ -124,6 +126,7 @@ impl World {
             connection.execute_batch(statement)?;
         }
         connection.execute_batch("BEGIN")?;
+        connection::set_budget(&cells, GENERATE_STEPS);
         if size != "empty" {
             let scale = generate::scale(&inner.data, size)?;
             generate::fill(&connection, &inner.schema, &inner.data, scale, &cells)?;
@@ -137,6 +140,7 @@ impl World {
         if spec.size != "empty" {
             generate::consistent(&connection, &inner.data)?;
         }
+        connection::without_budget(&cells);
         for (table, values) in rows {
             add_row(&connection, inner, table, values)?;
         }

@@ -10,6 +10,9 @@ use crate::format::{ColumnData, DataFile, TableData};
 use crate::problem::Problems;
 use crate::sql::{AccessLog, Kind, Schema, TableKind, parse_program};
 
+/// A generated list may have this many elements.
+const MAX_LIST: u32 = 1_000;
+
 /// Checks `data.toml` against the schema, without generating anything.
 pub(crate) fn check(
     data: &DataFile,
@@ -320,8 +323,11 @@ fn check_options(column: &ColumnData) -> Result<(), String> {
             ));
         }
     }
-    if column.len.is_some_and(|[low, high]| low > high) {
-        return Err("len = [least, greatest]".into());
+    if column
+        .len
+        .is_some_and(|[low, high]| low > high || high > MAX_LIST)
+    {
+        return Err(format!("len = [least, greatest], {MAX_LIST} at most"));
     }
     if let Some([low, high]) = column.real
         && !(low.is_finite() && high.is_finite() && low <= high)

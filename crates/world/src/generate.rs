@@ -22,6 +22,8 @@ const FILE: &str = "data.toml";
 const SIZES: [&str; 3] = ["small", "medium", "large"];
 /// A generated table may have this many rows.
 const MAX_ROWS: usize = 2_000_000;
+/// A text made from a template may take this many bytes.
+const MAX_TEXT_BYTES: usize = 64 << 10;
 /// Tries to find a value that no other row has.
 const UNIQUE_TRIES: usize = 60;
 
@@ -737,6 +739,11 @@ fn fill_template(template: &str, context: &RowContext<'_>) -> Result<String, Str
             }
         });
         rest = &rest[open + length + 1..];
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(format!(
+                "the template makes a text of more than {MAX_TEXT_BYTES} bytes"
+            ));
+        }
     }
     text.push_str(rest);
     Ok(text)

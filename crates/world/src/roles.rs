@@ -42,6 +42,20 @@ pub const ROLE_NAMES: [&str; 8] = [
 ];
 
 impl Role {
+    /// Its name, as `world.toml` states it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Identity(Identity::Minted) => "identity",
+            Self::Identity(Identity::Rowid(_)) => "rowid",
+            Self::Stamp => "stamp",
+            Self::Random => "random",
+            Self::Text => "text",
+            Self::Sequence => "sequence",
+            Self::Json => "json",
+        }
+    }
+
     fn parse(name: &str, at: ColumnRef) -> Option<Self> {
         Some(match name {
             "value" => Self::Value,
@@ -223,11 +237,9 @@ mod tests {
             table: 0,
             column: 0,
         };
-        assert!(
-            ROLE_NAMES
-                .iter()
-                .all(|name| Role::parse(name, at).is_some())
-        );
+        for name in ROLE_NAMES {
+            assert_eq!(Role::parse(name, at).unwrap().name(), name);
+        }
         assert!(Role::parse("secret", at).is_none());
     }
 }

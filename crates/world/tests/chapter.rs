@@ -249,3 +249,24 @@ fn choices(schema: &Value) -> BTreeSet<String> {
     }
     found
 }
+
+/// The columns that the table of roles names have these roles.
+#[test]
+fn every_role_has_an_example() {
+    let world = World::from_files(&worlds()["workshop"]).unwrap();
+    let (_, table) = CHAPTER.split_once("| role | derived when |").unwrap();
+    let mut seen = BTreeSet::new();
+    for line in table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+    {
+        let named: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
+        let columns = named.iter().filter_map(|name| world.schema().resolve(name));
+        for column in columns {
+            assert_eq!(world.role(column).name(), named[0], "{line}");
+            seen.insert(named[0]);
+        }
+    }
+    assert_eq!(seen, BTreeSet::from(ROLE_NAMES));
+}

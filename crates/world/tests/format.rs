@@ -598,3 +598,78 @@ fn what_is_not_read_is_told() {
         ["warning: rules.toml: no file of a world has this name; it is not read"]
     );
 }
+
+#[test]
+fn hostile_data_ends_in_words() {
+    let bomb: String = (1..40)
+        .map(|at| {
+            format!(
+                "columns.c{at} = {{ template = \"{{c{0}}}{{c{0}}}\" }}\n",
+                at - 1
+            )
+        })
+        .collect();
+    let columns: String = (0..40).map(|at| format!(", c{at} TEXT")).collect();
+    let schema =
+        format!("{SCHEMA} CREATE TABLE bombs (bomb_id INTEGER PRIMARY KEY{columns}) STRICT;");
+    for (data, words) in [
+        ("[[table]]\nname = \"parcels\"\nrows = 4000000000".to_string(), "are the most"),
+        (
+            "[sizes]\nhuge = 10000\n[[table]]\nname = \"parcels\"\nrows = 1000000".to_string(),
+            "are the most",
+        ),
+        (
+            "[[table]]\nname = \"parcels\"\nrows = 9\n[[table]]\nname = \"inbox\"\nper = \"parcels\"\ncount = [4000000000, 4000000000]".to_string(),
+            "are the most",
+        ),
+        (
+            "[[table]]\nname = \"parcels\"\nrows = 1\ncolumns.labels = { list_of = { value = 1 }, len = [0, 4000000000] }".to_string(),
+            "at most 1000",
+        ),
+        (
+            format!("[[table]]\nname = \"bombs\"\nrows = 1\ncolumns.c0 = {{ value = \"x\" }}\n{bomb}"),
+            "more than 65536 bytes",
+        ),
+    ] {
+        let mut files = files();
+        files.insert("schema.sql", schema.as_str());
+        files.insert("data.toml", data.as_str());
+        let size = if data.contains("huge") { "huge" } else { "medium" };
+        let found = match World::from_files(&files) {
+            Ok(world) => world.state(&StateSpec::generated(size, 1)).unwrap_err().to_string(),
+            Err(_) => problems(&files),
+        };
+        assert!(found.contains(words), "{found}");
+    }
+}
+
+#[test]
+fn a_rule_that_fails_takes_the_call_back() {
+    // One rule never ends, the other cannot read what it is given.
+    for query in [
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT 1 FROM n WHERE i = 2",
+        "SELECT 1 FROM json_each(:new_labels || 'x')",
+    ] {
+        let mut files = files();
+        files.insert(
+            "policy.toml",
+            format!("[[rule]]\nid = \"x\"\ntext = \"x\"\non_change = \"parcels\"\nviolated_if = \"{query}\"\n"),
+        );
+        files.insert(
+            "world.toml",
+            WORLD.replace("[tables", "clock_step_s = 60\n[tables"),
+        );
+        let world = World::from_files(&files).unwrap();
+        let state = world.state(&StateSpec::empty()).unwrap();
+        let mut session = state.session(1).unwrap();
+        let reply = session.call("pack", &json!({}));
+        assert!(
+            reply.content().contains("a rule cannot be put"),
+            "{}",
+            reply.content()
+        );
+        assert!(session.diff().unwrap().is_empty());
+        assert!(session.minted().is_empty());
+        assert_eq!(session.now(), "2026-03-02T09:00:00Z");
+    }
+}

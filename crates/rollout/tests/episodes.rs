@@ -207,3 +207,47 @@ fn the_oracle_asks_where_a_rule_wants_it() {
     assert!(asked >= 15, "{asked}");
     assert!(noisy * 10 >= all * 9, "{noisy} of {all}");
 }
+
+/// `cargo test -p practicum-rollout --test episodes -- --ignored --nocapture` prints what the reference
+/// agents pass on the hand-written worlds.
+#[test]
+#[ignore = "a measurement: minutes"]
+fn what_the_reference_agents_pass() {
+    let worlds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds");
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = practicum_rollout::Summary::default();
+    for seed in [1, 2] {
+        for name in [
+            "bank",
+            "clinic",
+            "hotel",
+            "insurance",
+            "mobile",
+            "workplace",
+        ] {
+            let world = World::load(&worlds.join(name)).unwrap();
+            let options = practicum_task::Options {
+                seed,
+                ..practicum_task::Options::default()
+            };
+            let tasks = generate(&world, &options).unwrap().0;
+            let path = folder.path().join(format!("{name}-{seed}.jsonl"));
+            let summary = run_world(&world, &tasks, &Options::default(), &path).unwrap();
+            for own in trajectories(&path) {
+                let floor = practicum_rollout::Reference::parse(&own.agent)
+                    .unwrap()
+                    .is_floor();
+                let counts = own.agent != "yes-man"
+                    || ["declined", "impossible"].contains(&own.kind.as_str());
+                if floor && counts && own.verdict.passed {
+                    let task = tasks.iter().find(|task| task.id == own.task).unwrap();
+                    println!("{} passes {}\n  {}", own.agent, task.intent, own.answer);
+                }
+            }
+            all.add(&summary);
+        }
+    }
+    for (agent, score) in &all.agents {
+        println!("{agent}: {} of {}", score.passed, score.tried);
+    }
+}

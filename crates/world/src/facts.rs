@@ -75,7 +75,7 @@ pub(crate) fn is_named_briefly(
             .collect();
         !shared.contains(part)
             && answer.mentions(&alias, FactKind::Text)
-            && !is_sprayed(text, &alias, &[&alias], &others, FactKind::Text)
+            && !is_sprayed(text, &alias, &[&alias], &others, FactKind::Text, false)
     }))
 }
 
@@ -91,18 +91,28 @@ fn is_title(word: &str) -> bool {
     TITLES.contains(&word.trim_end_matches('.').to_lowercase().as_str())
 }
 
-/// True when an answer gives the right value and a rival one, but each for the other's row: what tells the
-/// asked row from the rival's stands beside the rival value, and never beside the right one.
+/// To whose row an answer gives the right value, where it names a rival's as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attribution {
+    /// What tells the asked row from the rivals' stands beside the right value, and beside no other.
+    Clear,
+    /// It stands beside a rival value, and never beside the right one.
+    MixedUp,
+    /// The words do not say, or no rival is named.
+    Open,
+}
+
+/// Reads whose value an answer says that the right one is. `key` is the asked row's.
 ///
 /// # Errors
 /// When SQLite fails.
-pub(crate) fn is_mixed_up(
+pub(crate) fn attribution(
     session: &mut Session,
     text: &str,
     value: &Cell,
     fact: &Fact,
     key: &[Cell],
-) -> Result<bool, StateError> {
+) -> Result<Attribution, StateError> {
     let answer = Answer::new(text);
     let rivals: Vec<&Cell> = fact
         .others
@@ -111,15 +121,16 @@ pub(crate) fn is_mixed_up(
         .collect();
     let world = session.world().clone();
     let Some(at) = world.schema().resolve(&fact.about) else {
-        return Ok(false);
+        return Ok(Attribution::Open);
     };
     if rivals.is_empty() {
-        return Ok(false);
+        return Ok(Attribution::Open);
     }
     let Some(own) = row(session, at.table, key)? else {
-        return Ok(false);
+        return Ok(Attribution::Open);
     };
     let definition = &world.schema().tables[at.table];
+    let (mut clear, mut mixed_up) = (true, false);
     for rival in rivals {
         let query = format!(
             "{} WHERE {} IS ?1 LIMIT {MOST_RIVALS}",
@@ -141,15 +152,19 @@ pub(crate) fn is_mixed_up(
             if marked {
                 let part = Answer::new(&part);
                 let says_own = part.mentions(value, fact.kind);
-                beside_own |= says_own;
-                beside_rival |= !says_own && part.mentions(rival, fact.kind);
+                let says_rival = part.mentions(rival, fact.kind);
+                beside_own |= says_own && !says_rival;
+                beside_rival |= !says_own && says_rival;
             }
         }
-        if beside_rival && !beside_own {
-            return Ok(true);
-        }
+        mixed_up |= beside_rival && !beside_own;
+        clear &= beside_own && !beside_rival;
     }
-    Ok(false)
+    Ok(match (mixed_up, clear) {
+        (true, _) => Attribution::MixedUp,
+        (_, true) => Attribution::Clear,
+        _ => Attribution::Open,
+    })
 }
 
 /// All columns of a table, in order.

@@ -74,15 +74,20 @@ enum Mark {
 /// say which is meant. `asked` are the values that were asked for, `target` among them.
 ///
 /// As many others as were asked for may be named beside it, unless they are listed side by side with it
-/// or stated just as clearly; more only where a clause singles the target out: "the cheapest is ...".
+/// or stated just as clearly, and it is not `clear` whose each value is; more only where a clause singles
+/// the target out: "the cheapest is ...".
 pub(crate) fn is_sprayed(
     text: &str,
     target: &Cell,
     asked: &[&Cell],
     others: &[Cell],
     kind: FactKind,
+    clear: bool,
 ) -> bool {
     let answer = Answer::new(text);
+    if is_buried(text, target, kind) {
+        return true;
+    }
     let named: Vec<&Cell> = others
         .iter()
         .filter(|other| !asked.contains(other) && answer.mentions(other, kind))
@@ -118,8 +123,25 @@ pub(crate) fn is_sprayed(
     if named.len() > asked.len() {
         return true;
     }
+    if clear {
+        return false;
+    }
     let contradicted = rival >= Mark::Stated && own <= rival;
     contradicted || is_listed(&clauses, target, &named, kind) || !is_stated(&clauses, target, kind)
+}
+
+/// Elements from which on a line is a dump of values rather than a sentence.
+const DUMP: usize = 20;
+
+/// The target stands only in lines that list more things than anybody reads.
+fn is_buried(text: &str, target: &Cell, kind: FactKind) -> bool {
+    let readable: Vec<&str> = text
+        .lines()
+        .filter(|line| line.split(", ").count() <= DUMP)
+        .collect();
+    readable.len() < text.lines().count()
+        && Answer::new(text).mentions(target, kind)
+        && !Answer::new(&readable.join("\n")).mentions(target, kind)
 }
 
 /// The target stands beside another value with nothing but a separator in between: one of the two, at
@@ -145,7 +167,10 @@ fn is_listed(clauses: &[Clause], target: &Cell, named: &[&Cell], kind: FactKind)
 /// Some clause with the target says something, and is no mere enumeration of values.
 fn is_stated(clauses: &[Clause], target: &Cell, kind: FactKind) -> bool {
     clauses.iter().any(|clause| {
-        clause.answer.mentions(target, kind) && clause.mark_of(target, kind) >= Mark::Stated
+        let stated = || clause.mark_of(target, kind) >= Mark::Stated;
+        let worded =
+            || pieces(&clause.text).len() <= MANY && !clause.answer.is_hardly_more_than(target);
+        clause.mark > Mark::None && clause.answer.mentions(target, kind) && (stated() || worded())
     })
 }
 

@@ -6,7 +6,7 @@ use crate::agreement::unconfirmed;
 use crate::cell::Cell;
 use crate::diff::{Diff, RowChange};
 use crate::equal::{AcceptedEnd, Comparison, Renaming, compare};
-use crate::facts::{is_mixed_up, is_named_briefly, was_added_up};
+use crate::facts::{Attribution, attribution, is_named_briefly, was_added_up};
 use crate::reason::other_reason;
 use crate::session::Session;
 use crate::speller::{Answer, FactKind};
@@ -415,23 +415,26 @@ fn fact_problem(
             return Ok(Some(problem));
         }
     }
-    let asked: Vec<&Cell> = asked.iter().collect();
-    if stated && is_sprayed(text, &value, &asked, &fact.others, fact.kind) {
-        return Ok(Some(format!(
-            "other values of {} are stated beside {value}, and nothing says which is meant",
-            fact.about
-        )));
-    }
     let row = fact
         .support
         .first()
         .filter(|support| fact.about.starts_with(&format!("{}.", support.table)))
         .and_then(|support| own_row(session.world(), support, renaming));
-    if let Some((_, key)) = row
-        && is_mixed_up(session, text, &value, fact, &key)?
-    {
+    let whose = match row {
+        Some((_, key)) => attribution(session, text, &value, fact, &key)?,
+        None => Attribution::Open,
+    };
+    if whose == Attribution::MixedUp {
         return Ok(Some(format!(
             "{value} is stated, but another value is given for the row that was asked about"
+        )));
+    }
+    let asked: Vec<&Cell> = asked.iter().collect();
+    let clear = whose == Attribution::Clear;
+    if stated && is_sprayed(text, &value, &asked, &fact.others, fact.kind, clear) {
+        return Ok(Some(format!(
+            "other values of {} are stated beside {value}, and nothing says which is meant",
+            fact.about
         )));
     }
     Ok(None)

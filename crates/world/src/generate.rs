@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cell::{Cell, Row};
 use crate::fakes;
 use crate::format::{ColumnData, DataFile, TableData};
-use crate::functions::permute;
+use crate::functions::Permutation;
 use crate::instant;
 use crate::problem::Problems;
 use crate::rng::Draws;
@@ -580,7 +580,7 @@ impl Generator<'_> {
             let key = self.seed ^ prefix_key(prefix);
             Cell::from(format!(
                 "{prefix}{}",
-                span + permute(context.number as u64, count, key)
+                span + Permutation::new(count, key).at(context.number as u64)
             ))
         } else if let Some(first) = column.sequence {
             Cell::Integer(first + context.number as i64)

@@ -99,6 +99,7 @@ pub(crate) struct Shared {
     pub(crate) id_digits: u32,
     /// An initial state is being made: its ids must not meet those that sessions mint.
     pub(crate) initial: bool,
+    mint: Option<Mint>,
     /// Per prefix, how many ids were minted.
     pub(crate) counters: Vec<(String, u64)>,
     pub(crate) minted: Vec<MintedText>,
@@ -113,6 +114,16 @@ pub(crate) struct Shared {
     pub(crate) calls: Vec<PastCall>,
     /// Earlier calls that rules asked for during the current call, and that were never made.
     pub(crate) missed: Vec<LookBack>,
+}
+
+impl Shared {
+    /// What mints the session's ids; kept while its seed is the same.
+    fn mint(&mut self) -> &Mint {
+        let (seed, digits) = (self.seed, self.id_digits);
+        self.mint
+            .take_if(|mint| (mint.seed, mint.digits) != (seed, digits));
+        self.mint.get_or_insert_with(|| Mint::new(seed, digits))
+    }
 }
 
 /// What a rule asked of the earlier calls of a session: `called('tool', 'argument', value, ...)`.
@@ -297,7 +308,6 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
     connection.create_scalar_function("new_id", 1, flags, move |context| {
         let prefix = text_of(context, 0)?.unwrap_or_default();
         let mut shared = own.lock();
-        let digits = shared.id_digits;
         let counter = match shared
             .counters
             .iter()
@@ -311,9 +321,9 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
         };
         let number = shared.counters[counter].1;
         let id = if shared.initial {
-            initial_id(&prefix, number, digits, shared.seed)
+            initial_id(&prefix, number, shared.id_digits, shared.seed)
         } else {
-            minted_id(&prefix, number, digits, shared.seed)
+            shared.mint().id(&prefix, number)
         };
         let id = id.ok_or_else(|| failed("limit: no more ids can be minted in this session"))?;
         shared.counters[counter].1 += 1;
@@ -444,15 +454,34 @@ fn session_functions(connection: &Connection, cells: &Arc<Cells>) -> Result<()> 
     })
 }
 
-/// The `number`th id of a prefix: digits that begin with 9, in an order that the seed shuffles, so that
-/// the next id cannot be read off the last one.
-pub(crate) fn minted_id(prefix: &str, number: u64, digits: u32, seed: u64) -> Option<String> {
-    let span = 10u64.checked_pow(digits.saturating_sub(1))?;
-    if number >= span {
-        return None;
+/// The ids that a session mints: digits that begin with 9, in an order that the seed shuffles, so that the
+/// next id cannot be read off the last one.
+#[derive(Debug)]
+pub(crate) struct Mint {
+    seed: u64,
+    digits: u32,
+    span: u64,
+    order: Permutation,
+}
+
+impl Mint {
+    /// Ids of this many digits.
+    pub(crate) fn new(seed: u64, digits: u32) -> Self {
+        let span = 10u64.saturating_pow(digits.saturating_sub(1));
+        Self {
+            seed,
+            digits,
+            span,
+            order: Permutation::new(span, seed ^ 0x006d_696e_7465_6400),
+        }
     }
-    let shuffled = permute(number, span, seed ^ 0x006d_696e_7465_6400);
-    Some(format!("{prefix}{}", 9 * span + shuffled))
+
+    /// The `number`th id of a prefix; None when there are no more.
+    pub(crate) fn id(&self, prefix: &str, number: u64) -> Option<String> {
+        let place = self.span.checked_mul(9)?;
+        let shuffled = (number < self.span).then(|| self.order.at(number))?;
+        Some(format!("{prefix}{}", place.checked_add(shuffled)?))
+    }
 }
 
 /// The `number`th id that an initial state mints for a prefix: of the ids that the `id` generator gives,
@@ -472,26 +501,43 @@ pub(crate) fn generated_id(prefix: &str, number: u64, digits: u32, seed: u64) ->
     }
     let mut key = [0; 8];
     key.copy_from_slice(&blake3::hash(prefix.as_bytes()).as_bytes()[..8]);
-    let shuffled = permute(number, count, seed ^ u64::from_le_bytes(key));
-    Some(format!("{prefix}{}", span + shuffled))
+    let order = Permutation::new(count, seed ^ u64::from_le_bytes(key));
+    Some(format!("{prefix}{}", span + order.at(number)))
 }
 
-/// A permutation of `0..span` chosen by `key`: multiplication by a number coprime to the span, and an
+/// A permutation of `0..span` chosen by a key: multiplication by a number coprime to the span, and an
 /// offset.
-pub(crate) fn permute(number: u64, span: u64, key: u64) -> u64 {
-    let hash = blake3::hash(&key.to_le_bytes());
-    let mut parts = hash.as_bytes().chunks_exact(8).map(|bytes| {
-        let mut word = [0; 8];
-        word.copy_from_slice(bytes);
-        u64::from_le_bytes(word)
-    });
-    let (factor, offset) = (parts.next().unwrap_or(1), parts.next().unwrap_or(0));
-    let mut factor = (factor % span) | 1;
-    while greatest_common_divisor(factor, span) != 1 {
-        factor += 2;
+#[derive(Debug)]
+pub(crate) struct Permutation {
+    span: u64,
+    factor: u64,
+    offset: u64,
+}
+
+impl Permutation {
+    pub(crate) fn new(span: u64, key: u64) -> Self {
+        let hash = blake3::hash(&key.to_le_bytes());
+        let mut parts = hash.as_bytes().chunks_exact(8).map(|bytes| {
+            let mut word = [0; 8];
+            word.copy_from_slice(bytes);
+            u64::from_le_bytes(word)
+        });
+        let (factor, offset) = (parts.next().unwrap_or(1), parts.next().unwrap_or(0));
+        let mut factor = (factor % span) | 1;
+        while greatest_common_divisor(factor, span) != 1 {
+            factor += 2;
+        }
+        Self {
+            span,
+            factor,
+            offset: offset % span,
+        }
     }
-    ((u128::from(number) * u128::from(factor) + u128::from(offset % span)) % u128::from(span))
-        as u64
+
+    pub(crate) fn at(&self, number: u64) -> u64 {
+        let product = u128::from(number) * u128::from(self.factor);
+        ((product + u128::from(self.offset)) % u128::from(self.span)) as u64
+    }
 }
 
 fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
@@ -828,7 +874,8 @@ mod tests {
     #[test]
     fn permutations_are_one_to_one() {
         for key in 0..20 {
-            let mut seen: Vec<u64> = (0..1_000).map(|n| permute(n, 1_000, key)).collect();
+            let order = Permutation::new(1_000, key);
+            let mut seen: Vec<u64> = (0..1_000).map(|number| order.at(number)).collect();
             seen.sort_unstable();
             seen.dedup();
             assert_eq!(seen.len(), 1_000);

@@ -1,5 +1,6 @@
 //! A session at one instant, as a few bytes: to fork it, to park it, to keep it.
 
+mod bring_back;
 mod bytes;
 mod content;
 mod rows;
@@ -12,8 +13,9 @@ use crate::reply::Reply;
 use crate::session::Session;
 use crate::state::{State, StateError};
 
+pub(crate) use bring_back::bring_back;
 pub(crate) use content::Content;
-pub(crate) use rows::{Restoring, RowTexts, write as bring_back};
+pub(crate) use rows::{Restoring, RowTexts};
 
 /// A session at one instant, as bytes: what differs from the initial state, and the calls so far.
 ///

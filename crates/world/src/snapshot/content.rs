@@ -13,7 +13,7 @@ use super::{Memory, SnapshotError};
 use crate::cell::Cell;
 use crate::execute::Shown;
 use crate::format::Actor;
-use crate::functions::{MintedText, minted_id};
+use crate::functions::{Mint, MintedText};
 use crate::live::Live;
 use crate::program::Tool;
 use crate::reply::{CallError, ErrorKind, Reply};
@@ -107,7 +107,9 @@ impl Content {
         let world = &*state.world().0;
         let mut bytes = Decoder::new(bytes)?;
         if bytes.raw(1)? != [FORMAT] {
-            return Err(SnapshotError::Foreign("version of this program"));
+            return Err(SnapshotError::Damaged(
+                "another version of the program wrote them",
+            ));
         }
         let Mark {
             world: own,
@@ -125,11 +127,13 @@ impl Content {
         for _ in 0..bytes.count()? {
             counters.push((bytes.text()?.to_string(), 0));
         }
+        let mint = Mint::new(seed, world.file.ids.digits);
         let mut minted = Vec::new();
         for _ in 0..bytes.count()? {
             let counter = bytes.position(counters.len())?;
             let (prefix, number) = &mut counters[counter];
-            let id = minted_id(prefix, *number, world.file.ids.digits, seed)
+            let id = mint
+                .id(prefix, *number)
                 .ok_or(SnapshotError::Damaged("more ids than can be minted"))?;
             *number += 1;
             minted.push(MintedText {

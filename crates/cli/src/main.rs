@@ -1,5 +1,6 @@
 //! The `practicum` command: descriptions of real APIs become executable, verifiable worlds.
 
+mod bench;
 mod check;
 mod clock;
 mod error;
@@ -61,6 +62,9 @@ enum Command {
     Play(play::Arguments),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::Arguments),
+    /// Score the field's benchmarks as their official scorers do.
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +108,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Check(arguments) => return check::run(&arguments),
         Command::Play(arguments) => return play::run(&arguments),
         Command::Schema(arguments) => return schema::run(&arguments),
+        Command::Bench(command) => return bench::run(&command),
         Command::Ingest(arguments) => ("ingest", arguments),
         Command::Graph(arguments) => ("graph", arguments),
         Command::Author(arguments) => ("author", arguments),

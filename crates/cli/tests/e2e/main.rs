@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod bad_input;
+mod bench_acebench;
 mod commands;
 mod docs;
 mod quickstart;

@@ -1,0 +1,31 @@
+//! `practicum bench`: the field's benchmarks, with verdicts equal to the official ones.
+//!
+//! The benchmarks' data is not part of this program: every command takes the folder of the user's own checkout.
+
+mod acebench;
+
+use clap::Subcommand;
+
+use crate::error::Result;
+
+/// What to do with a benchmark; each variant names the benchmarks that it knows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Score a model's answers as the official scorer does.
+    #[command(subcommand)]
+    Score(Score),
+}
+
+/// The benchmarks whose answers can be scored from files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Score {
+    /// ACEBench: normal, special and agent categories.
+    Acebench(acebench::Arguments),
+}
+
+/// Runs a benchmark's command.
+pub(crate) fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Score(Score::Acebench(arguments)) => acebench::run(arguments),
+    }
+}

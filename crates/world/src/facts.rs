@@ -138,7 +138,13 @@ pub(crate) fn attribution(
             quoted(&world.schema().get(at).name)
         );
         let rows = session.query(&query, std::slice::from_ref(rival))?;
-        let theirs: BTreeSet<String> = rows.iter().flat_map(|row| marks(row, at.column)).collect();
+        let mut theirs: BTreeSet<String> =
+            rows.iter().flat_map(|row| marks(row, at.column)).collect();
+        // A value does not say whose it is: a name stands in an e-mail address, too.
+        for value in [value, rival] {
+            let plain = plain_text(&value.to_string()).replace('_', " ");
+            theirs.extend(words(&plain).into_iter().map(|(_, word)| word.to_string()));
+        }
         let marks: Vec<String> = marks(&own, at.column)
             .into_iter()
             .filter(|mark| !theirs.contains(mark))

@@ -177,7 +177,12 @@ fn a_proposal_is_read_as_the_call_that_it_names() {
                         slot.value == practicum_world::Cell::from_json(value)
                             || slot.said.contains(value.as_str().unwrap_or("\0"))
                     });
-                    if elsewhere.count() > 1 {
+                    // A default is agreed to without being named.
+                    let parameters = tool.parameters();
+                    let default = parameters
+                        .iter()
+                        .any(|own| own.name == *name && own.default.as_ref() == Some(value));
+                    if elsewhere.count() > 1 || default {
                         continue;
                     }
                     other.insert(name.clone(), changed);

@@ -470,6 +470,8 @@ fn write(
         roles: BTreeMap::new(),
         tables: BTreeMap::new(),
         after_call: Vec::new(),
+        compatibility: practicum_world::format::CompatibilityFile::default(),
+        exports: Vec::new(),
         provenance,
     };
     let text = |result: Result<String, toml::ser::Error>| result.unwrap_or_default();

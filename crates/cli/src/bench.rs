@@ -3,6 +3,7 @@
 //! The benchmarks' data is not part of this program: every command takes the folder of the user's own checkout.
 
 mod acebench;
+mod tau2;
 
 use clap::Subcommand;
 
@@ -14,6 +15,9 @@ pub(crate) enum Command {
     /// Score a model's answers as the official scorer does.
     #[command(subcommand)]
     Score(Score),
+    /// Replay lists of calls in a benchmark's environments, and judge where they lead.
+    #[command(subcommand)]
+    Replay(Replay),
 }
 
 /// The benchmarks whose answers can be scored from files.
@@ -23,9 +27,17 @@ pub(crate) enum Score {
     Acebench(acebench::Arguments),
 }
 
+/// The benchmarks whose environments are ported.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Replay {
+    /// tau2-bench: airline, retail and telecom.
+    Tau2(tau2::Arguments),
+}
+
 /// Runs a benchmark's command.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Score(Score::Acebench(arguments)) => acebench::run(arguments),
+        Command::Replay(Replay::Tau2(arguments)) => tau2::run(arguments),
     }
 }

@@ -22,6 +22,7 @@ pub(crate) struct ArgumentSchema {
     validator: Validator,
     pub(crate) parameters: Vec<Parameter>,
     closed: bool,
+    /// Names alone are checked.
     lenient: bool,
 }
 
@@ -46,6 +47,18 @@ impl Parameter {
     /// The JSON Schema type, or its first one that is not `null`; empty when the schema names none.
     pub fn kind(&self) -> &str {
         schema_type(&self.schema).unwrap_or_default()
+    }
+
+    /// True when the value is of the type that the schema names; a truth value is a number, too.
+    pub(crate) fn takes(&self, value: &Value) -> bool {
+        match self.kind() {
+            "string" => value.is_string(),
+            "integer" | "number" => value.is_number() || value.is_boolean(),
+            "boolean" => value.is_boolean(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            _ => true,
+        }
     }
 
     /// The values that the schema allows, where it lists them.
@@ -135,8 +148,16 @@ impl ArgumentSchema {
         if let Some(place) = unbindable(arguments) {
             wrong.push(place);
         }
-        if self.lenient && wrong.is_empty() {
-            return Ok(given.clone());
+        if self.lenient {
+            for parameter in &self.parameters {
+                if parameter.required && !given.contains_key(&parameter.name) {
+                    wrong.push(format!("{}: it must be given", parameter.name));
+                }
+            }
+            if wrong.is_empty() {
+                return Ok(given.clone());
+            }
+            return Err(wrong.join("; "));
         }
         if self.closed {
             let unknown = given

@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Execution<'a> {
     pub(crate) live: &'a Live,
     pub(crate) limits: &'a LimitsFile,
+    /// Messages quote values in full.
+    pub(crate) whole: bool,
     pub(crate) slots: &'a mut [Cell],
     /// Where the steps stopped when one failed: positions from 1, of inner steps after that of theirs.
     pub(crate) stopped: Vec<usize>,
@@ -120,7 +122,14 @@ impl Execution<'_> {
 
     fn refused(&self, guard: usize, error: &Template, row: &[Cell]) -> CallError {
         let shown = |cell: Option<&Cell>| {
-            cell.map_or_else(String::new, |cell| crate::arguments::cut(&cell.to_string()))
+            cell.map_or_else(String::new, |cell| {
+                let text = cell.to_string();
+                if self.whole {
+                    text
+                } else {
+                    crate::arguments::cut(&text)
+                }
+            })
         };
         let message = error.fill(
             |slot| shown(self.slots.get(slot)),

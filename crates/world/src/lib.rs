@@ -102,7 +102,8 @@
 //! - What a tool reads and writes, and which argument stands for which column, is collected from SQLite's
 //!   authorizer and the parsed statements when the world is loaded ([`Tool::effects`], [`Tool::flow`]).
 //! - The same world, state, seed and calls give the same bytes, on any machine.
-//! - A failed call changes nothing. Calls are serial within a session, sessions independent.
+//! - A failed call changes nothing, unless `[compatibility]` says so. Calls are serial within a session,
+//!   sessions independent.
 //! - A world is safe to run unseen: statements are an allow-list, and steps, strings, rows, bytes and
 //!   pages are limited.
 //! - Ends are compared up to renaming of the ids that a session minted ([`compare`]), column by column
@@ -125,6 +126,7 @@ mod connection;
 mod diff;
 mod equal;
 mod execute;
+mod export;
 mod facts;
 mod fakes;
 mod files;
@@ -138,6 +140,7 @@ mod live;
 mod policy;
 mod problem;
 mod program;
+mod python;
 mod reading;
 mod reason;
 mod recover;
@@ -171,6 +174,7 @@ pub use journal::JournalError;
 pub use policy::{Effect, Rule};
 pub use problem::{Problem, Severity};
 pub use program::{Guard, Tool, ToolEffects, ToolFlow};
+pub use python::{python_float, python_sorted};
 pub use recover::{Recovered, StateKey};
 pub use reply::{CallError, ErrorKind, Reply};
 pub use rng::Draws;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::arguments::{ArgumentSchema, Parameter, output_validator};
-use crate::format::{Actor, StepFile, ToolFile};
+use crate::format::{Actor, StepFile, ToolFile, Validate};
 use crate::problem::Problems;
 use crate::reply::{Rows, Shape, rows_of, shape_of};
 use crate::sql::{
@@ -200,8 +200,11 @@ pub struct Tool {
     pub benign: bool,
     pub(crate) arguments: ArgumentSchema,
     pub(crate) steps: Vec<Step>,
-    /// Names of the slots: the arguments, then `has_` of each, then what steps bind.
+    /// Names of the slots: the arguments, then `has_` of each, then, where arguments of any type are
+    /// taken, `json_` of each, then what steps bind.
     pub(crate) slots: Vec<String>,
+    /// Arguments that some step reads as JSON text: position and slot.
+    pub(crate) as_json: Vec<(usize, usize)>,
     pub(crate) rules: Vec<ToolRule>,
     /// It calls `random_int`.
     pub(crate) draws: bool,
@@ -304,9 +307,9 @@ impl<'a> Compiler<'a> {
 
     /// Compiles a tool. Problems are noted; what comes back is usable only when none of them is an
     /// error.
-    pub(crate) fn tool(mut self, tool: &ToolFile) -> Option<Tool> {
+    pub(crate) fn tool(mut self, tool: &ToolFile, validate: Validate) -> Option<Tool> {
         self.place = "input".into();
-        let arguments = match ArgumentSchema::compile(&tool.input, false) {
+        let arguments = match ArgumentSchema::compile(&tool.input, validate == Validate::Lenient) {
             Ok(arguments) => arguments,
             Err(message) => {
                 self.error(message);
@@ -318,7 +321,7 @@ impl<'a> Compiler<'a> {
         if let Err(message) = output_validator(&tool.output) {
             self.error(message);
         }
-        self.bind_arguments(&arguments);
+        self.bind_arguments(&arguments, validate);
         self.check_names(tool, &arguments);
         let problems = self.problems.0.len();
         let steps = self.steps(&tool.step, "");
@@ -331,8 +334,9 @@ impl<'a> Compiler<'a> {
             self.error("no step returns anything; add one with `return = \"SELECT ...\"`");
         }
         for parameter in &arguments.parameters {
-            let given = format!("has_{}", parameter.name);
-            if whole && !self.used.contains(&parameter.name) && !self.used.contains(&given) {
+            let spellings =
+                ["", "has_", "json_"].map(|prefix| format!("{prefix}{}", parameter.name));
+            if whole && !spellings.iter().any(|name| self.used.contains(name)) {
                 self.place = format!("input.{}", parameter.name);
                 self.error(format!(
                     "no step uses :{0}; use it or drop the parameter",
@@ -342,6 +346,13 @@ impl<'a> Compiler<'a> {
         }
         self.effects.read_only = self.access.writes_nothing();
         let effects = self.finish_effects();
+        let as_json = (0..arguments.parameters.len())
+            .filter_map(|at| {
+                let name = format!("json_{}", arguments.parameters[at].name);
+                let slot = self.slots.iter().position(|slot| *slot == name)?;
+                (validate == Validate::Lenient && self.used.contains(&name)).then_some((at, slot))
+            })
+            .collect();
         Some(Tool {
             name: tool.name.clone(),
             file: self.file,
@@ -355,6 +366,7 @@ impl<'a> Compiler<'a> {
             arguments,
             steps,
             slots: self.slots,
+            as_json,
             rules: Vec::new(),
             draws: self.access.functions.contains("random_int"),
         })
@@ -439,7 +451,7 @@ impl<'a> Compiler<'a> {
         true
     }
 
-    fn bind_arguments(&mut self, arguments: &ArgumentSchema) {
+    fn bind_arguments(&mut self, arguments: &ArgumentSchema, validate: Validate) {
         for parameter in &arguments.parameters {
             self.slots.push(parameter.name.clone());
         }
@@ -447,6 +459,11 @@ impl<'a> Compiler<'a> {
             self.slots.push(format!("has_{}", parameter.name));
             self.environment
                 .insert(format!("has_{}", parameter.name), Origins::default());
+        }
+        if validate == Validate::Lenient {
+            for parameter in &arguments.parameters {
+                self.slots.push(format!("json_{}", parameter.name));
+            }
         }
     }
 

@@ -231,6 +231,9 @@ pub(crate) fn shape_of(schema: &Value) -> Shape {
             Nested::Leave | Nested::Json => Shape::Json,
             nested => Shape::Nested(nested),
         },
+        Some("string") if schema.get("contentMediaType") == Some(&"application/json".into()) => {
+            Shape::Json
+        }
         _ => Shape::Plain,
     }
 }

@@ -11,11 +11,12 @@ use crate::cell::Cell;
 use crate::connection::without_budget;
 use crate::diff::{Diff, diff_of};
 use crate::execute::{Execution, Shown};
-use crate::format::Actor;
+use crate::format::{Actor, OnError, OutputStyle, Validate};
 use crate::functions::{Changed, LookBack, PastCall};
 use crate::instant;
 use crate::live::{Live, call_error};
 use crate::program::{Tool, ToolRule};
+use crate::python;
 use crate::reply::{CallError, ErrorKind, Reply};
 use crate::snapshot::{Memory, Snapshot, SnapshotError, bring_back};
 use crate::state::{State, StateError};
@@ -43,6 +44,9 @@ pub struct CallRecord {
     /// Positions of the rules that it would have violated, had it not failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<usize>,
+    /// No `[[after_call]]` followed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 /// One live copy of a world: a state, a clock, a source of ids, a log of calls.
@@ -320,6 +324,16 @@ impl Session {
 
     /// A party calls a tool.
     pub fn call_as(&mut self, actor: Actor, tool: &str, arguments: &Value) -> Reply {
+        self.make_call(actor, tool, arguments, false)
+    }
+
+    /// The same as [`Self::call_as`], but no `[[after_call]]` follows: for programs that compare with
+    /// another whose gold is replayed so.
+    pub fn call_alone(&mut self, actor: Actor, tool: &str, arguments: &Value) -> Reply {
+        self.make_call(actor, tool, arguments, true)
+    }
+
+    fn make_call(&mut self, actor: Actor, tool: &str, arguments: &Value, alone: bool) -> Reply {
         let world = Arc::clone(&self.state.world().0);
         let position = world
             .by_name
@@ -374,6 +388,7 @@ impl Session {
             error: None,
             violations: Vec::new(),
             attempts: Vec::new(),
+            alone,
         };
         let result = self.transact(&world, position, &mut record);
         record.error = result.as_ref().err().map(|error| error.kind);
@@ -391,6 +406,7 @@ impl Session {
             error: Some(error.kind),
             violations: Vec::new(),
             attempts: Vec::new(),
+            alone: false,
         });
         self.revision += 1;
         Reply { result: Err(error) }
@@ -414,8 +430,10 @@ impl Session {
     /// Makes the logged calls again. They are deterministic, so the state is what it was.
     fn replay(&mut self, log: &[CallRecord]) {
         for record in log {
-            if record.error.is_none() {
-                self.call_as(record.actor, &record.tool, &record.arguments);
+            let keeps = self.world().0.file.compatibility.on_error == OnError::Keep
+                && record.error == Some(ErrorKind::Refused);
+            if record.error.is_none() || keeps {
+                self.make_call(record.actor, &record.tool, &record.arguments, record.alone);
             } else {
                 self.count(record);
                 self.log.push(record.clone());
@@ -439,14 +457,24 @@ impl Session {
     /// Fills the slots of a tool: its arguments, and which of them were given.
     fn bind(&mut self, tool: &Tool, arguments: &Map<String, Value>) {
         self.slots.clear();
+        let lenient = self.world().0.file.compatibility.validate == Validate::Lenient;
         for parameter in tool.parameters() {
-            self.slots.push(ArgumentSchema::cell(parameter, arguments));
+            let cell = match arguments.get(&parameter.name) {
+                Some(value) if lenient && !parameter.takes(value) => Cell::Null,
+                _ => ArgumentSchema::cell(parameter, arguments),
+            };
+            self.slots.push(cell);
         }
         for parameter in tool.parameters() {
             let given = arguments.contains_key(&parameter.name);
             self.slots.push(Cell::Integer(i64::from(given)));
         }
         self.slots.resize(tool.slots.len(), Cell::Null);
+        for (at, slot) in &tool.as_json {
+            if let Some(value) = arguments.get(&tool.parameters()[*at].name) {
+                self.slots[*slot] = Cell::text(value.to_string());
+            }
+        }
     }
 
     fn transact(
@@ -481,9 +509,11 @@ impl Session {
             live.simple("SAVEPOINT call")
                 .map_err(|error| call_error(&error))?;
         }
+        let compatibility = world.file.compatibility;
         let mut execution = Execution {
             live,
             limits: &world.file.limits,
+            whole: compatibility.output == OutputStyle::Python,
             slots: &mut self.slots,
             stopped: Vec::new(),
         };
@@ -492,13 +522,19 @@ impl Session {
             self.stopped = execution.stopped;
         }
         let result = result.and_then(|outcome| {
-            after_call(live, world, record.actor)?;
+            if !record.alone {
+                after_call(live, world, record.actor)?;
+            }
             let outcome = outcome.unwrap_or_default();
             Ok(outcome)
         });
         let result = result.and_then(|outcome| {
             let json = String::from_utf8(outcome.json)
                 .map_err(|_| CallError::fault("a result is not UTF-8"))?;
+            let json = match compatibility.output {
+                OutputStyle::Json => json,
+                OutputStyle::Python => as_python(&json)?,
+            };
             Ok((json, outcome.shown))
         });
         // A rule that cannot be put makes the call a failed one, which changes nothing.
@@ -540,7 +576,20 @@ impl Session {
             }
             Err(error) => {
                 record.attempts = before;
-                self.undo(transaction, touched, minted)?;
+                let keep = compatibility.on_error == OnError::Keep
+                    && error.kind == ErrorKind::Refused
+                    && !live.connection.is_autocommit();
+                if keep {
+                    without_budget(&live.cells);
+                    if transaction {
+                        live.simple("RELEASE call")
+                            .map_err(|error| call_error(&error))?;
+                    }
+                    let changed = std::mem::take(&mut live.cells.lock().changed);
+                    record.violations = evaluate_effects(live, world, &changed, rule_steps)?;
+                } else {
+                    self.undo(transaction, touched, minted)?;
+                }
                 Err(error)
             }
         }
@@ -663,19 +712,29 @@ fn call_hash(occurrences: &mut BTreeMap<[u8; 32], u32>, record: &CallRecord) -> 
     *hasher.finalize().as_bytes()
 }
 
-fn after_call(live: &Live, world: &Inner, actor: Actor) -> Result<(), CallError> {
-    if !matches!(actor, Actor::Agent | Actor::User) {
-        return Ok(());
+/// A result in Python's spelling; one that is a string, without quotes.
+fn as_python(json: &str) -> Result<String, CallError> {
+    if json.starts_with('"') {
+        serde_json::from_str(json).map_err(|error| CallError::fault(error.to_string()))
+    } else {
+        python::respell(json).map_err(CallError::fault)
     }
-    for (steps, names) in &world.after_call {
-        let mut slots = vec![Cell::Null; names.len()];
+}
+
+fn after_call(live: &Live, world: &Inner, actor: Actor) -> Result<(), CallError> {
+    for after in &world.after_call {
+        if !after.actors.contains(&actor) {
+            continue;
+        }
+        let mut slots = vec![Cell::Null; after.names.len()];
         Execution {
             live,
             limits: &world.file.limits,
+            whole: world.file.compatibility.output == OutputStyle::Python,
             slots: &mut slots,
             stopped: Vec::new(),
         }
-        .run(steps)?;
+        .run(&after.steps)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::cell::{Cell, Row};
 use crate::connection;
+use crate::export::BaseElements;
 use crate::functions::Cells;
 use crate::generate::{self, GenerateError};
 use crate::live::{Live, row_of};
@@ -80,6 +81,8 @@ pub(crate) struct StateInner {
     row_texts: Vec<RowTexts>,
     base: Mutex<Connection>,
     digest: OnceLock<String>,
+    /// What `export` writes of this state; read when it is first asked for.
+    elements: Mutex<Option<Arc<BaseElements>>>,
     /// Connections that no session holds.
     idle: Mutex<Vec<Live>>,
 }
@@ -177,6 +180,7 @@ impl World {
             row_texts: inner.schema.tables.iter().map(RowTexts::of).collect(),
             base: Mutex::new(connection),
             digest: OnceLock::new(),
+            elements: Mutex::default(),
             idle: Mutex::default(),
         })))
     }
@@ -319,6 +323,13 @@ impl State {
 
     pub(crate) fn base(&self) -> MutexGuard<'_, Connection> {
         self.0.base.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn kept_elements(&self) -> MutexGuard<'_, Option<Arc<BaseElements>>> {
+        self.0
+            .elements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The row of a key in the initial state.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::connection;
+use crate::export::{self, Export};
 use crate::files::{FilesError, WorldFiles};
 use crate::format::{
-    Actor, DataFile, FileKind, PolicyFile, TestCase, TestFile, ToolFile, WorldFile, parse,
+    Actor, DataFile, FileKind, PolicyFile, TestCase, TestFile, ToolFile, Validate, WorldFile, parse,
 };
 use crate::functions::{Cells, FIRES, Functions};
 use crate::instant;
@@ -49,7 +50,8 @@ pub(crate) struct Inner {
     pub(crate) rules: Vec<Rule>,
     pub(crate) roles: Vec<Vec<Role>>,
     pub(crate) logs: Vec<bool>,
-    pub(crate) after_call: Vec<(Vec<Step>, Vec<String>)>,
+    pub(crate) after_call: Vec<AfterSteps>,
+    pub(crate) exports: Vec<Export>,
     pub(crate) data: DataFile,
     pub(crate) tests: Vec<(String, TestCase)>,
     pub(crate) policy_text: String,
@@ -58,6 +60,15 @@ pub(crate) struct Inner {
     pub(crate) functions: Functions,
     /// Statements that a connection of this world may hold prepared.
     pub(crate) statements: usize,
+}
+
+/// Compiled steps that follow the successful calls of some actors.
+#[derive(Debug)]
+pub(crate) struct AfterSteps {
+    pub(crate) actors: Vec<Actor>,
+    pub(crate) steps: Vec<Step>,
+    /// Names of their slots.
+    pub(crate) names: Vec<String>,
 }
 
 /// Why a world could not be loaded.
@@ -230,7 +241,15 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     let (schema, statements) = load_schema(files, &connection, &log, problems)?;
     let logs = table_kinds(&file, &schema, problems);
 
-    let mut tools = load_tools(files, &schema, &connection, &log, problems);
+    let mut tools = load_tools(
+        files,
+        &schema,
+        &connection,
+        &log,
+        file.compatibility.validate,
+        problems,
+    );
+    let exports = export::compile(&file.exports, &schema, &connection, &log, problems);
     for tool in &mut tools {
         let written = tool.effects.writes.iter().map(|column| column.table);
         tool.benign = tool.effects.read_only || written.into_iter().all(|table| logs[table]);
@@ -262,8 +281,12 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
     let mut after_call = Vec::new();
     for steps in &file.after_call {
         let compiler = Compiler::new(&schema, &connection, &log, problems, "world.toml");
-        let (steps, slots, stores) = compiler.after_call(&steps.step);
-        after_call.push((steps, slots));
+        let (compiled, names, stores) = compiler.after_call(&steps.step);
+        after_call.push(AfterSteps {
+            actors: steps.actors.clone(),
+            steps: compiled,
+            names,
+        });
         other_stores.extend(stores);
     }
 
@@ -314,7 +337,9 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
 
     // Each tool's statements, the rules', savepoints, and for each table the look-up of rows by key and
     // what a snapshot reads and writes.
-    let after_calls = after_call.iter().map(|(steps, _)| count_statements(steps));
+    let after_calls = after_call
+        .iter()
+        .map(|after: &AfterSteps| count_statements(&after.steps));
     let statements_held = tools
         .iter()
         .map(|tool| count_statements(&tool.steps) + 2 * tool.rules.len())
@@ -345,6 +370,7 @@ fn compile(files: &WorldFiles, functions: Functions, problems: &mut Problems) ->
         roles,
         logs,
         after_call,
+        exports,
         data,
         tests,
         policy_text,
@@ -520,6 +546,7 @@ fn load_tools(
     schema: &Schema,
     connection: &Connection,
     log: &AccessLog,
+    validate: Validate,
     problems: &mut Problems,
 ) -> Vec<Tool> {
     let mut tools = Vec::new();
@@ -528,7 +555,7 @@ fn load_tools(
             continue;
         };
         let compiler = Compiler::new(schema, connection, log, problems, path);
-        tools.extend(compiler.tool(&file));
+        tools.extend(compiler.tool(&file, validate));
     }
     tools
 }

@@ -1,1 +1,27 @@
 //! tau2-bench: airline, retail and telecom as worlds, replayed and scored as the official evaluator does.
+//!
+//! The benchmark's tools are ported as worlds under `worlds/` of this crate, embedded in the program. Its
+//! databases, tasks and policies are read from the user's checkout ([`Benchmark::open`]).
+
+mod calculate;
+mod data;
+mod domain;
+mod environment;
+mod functions;
+mod import;
+mod pydantic;
+mod replay;
+mod score;
+mod spelling;
+mod task;
+mod trials;
+
+pub use data::{Benchmark, DataError};
+pub use domain::Domain;
+pub use environment::{Environment, EnvironmentError, Output, Requestor, Role};
+pub use replay::{LineError, ReplayLine, Replayed, Replayer};
+pub use score::{
+    ActionCheck, EnvironmentScore, Judge, Message, Reward, Termination, action_checks, reward,
+};
+pub use task::{Action, EnvironmentCall, Part, Task};
+pub use trials::{Proportion, pass_hat_k};

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bench_acebench;
+mod bench_tau2;
 mod commands;
 mod docs;
 mod quickstart;

@@ -2,6 +2,7 @@
 //!
 //! These types mirror the files one to one; [`crate::World`] turns them into something that runs.
 
+mod compatibility;
 mod data;
 mod policy;
 mod row;
@@ -10,6 +11,9 @@ mod test;
 mod tool;
 mod world;
 
+pub use compatibility::{
+    CompatibilityFile, ExportFile, ExportForm, OnError, OutputStyle, Validate,
+};
 pub use data::{ColumnData, DataFile, Derive, StateFile, TableData};
 pub use policy::{BindingFile, PolicyFile, RuleFile, RuleMoment};
 pub use row::RowFile;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::tool::StepFile;
+use super::compatibility::{CompatibilityFile, ExportFile};
+use super::tool::{Actor, StepFile};
 use crate::roles::ROLE_NAMES;
 
 /// `world.toml`: what the world is, its clock, its limits, and what cannot be derived.
@@ -41,9 +42,16 @@ pub struct WorldFile {
     /// What is special about a table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, TableFile>,
-    /// Steps that run after every successful call of the agent or the user.
+    /// Steps that run after every successful call of the agent or the user, or of the actors that they
+    /// name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after_call: Vec<AfterCall>,
+    /// Where it departs from the rules of other worlds.
+    #[serde(default, skip_serializing_if = "CompatibilityFile::is_default")]
+    pub compatibility: CompatibilityFile,
+    /// How the state is written out as documents.
+    #[serde(default, rename = "export", skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<ExportFile>,
     /// Where the world comes from: specs, hashes, author. Free form.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
@@ -126,10 +134,21 @@ pub struct TableFile {
     pub group: Option<String>,
 }
 
-/// One synchronisation that runs after every successful call.
+/// One synchronisation that runs after successful calls.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AfterCall {
+    /// Whose calls it follows.
+    #[serde(default = "parties", skip_serializing_if = "are_parties")]
+    pub actors: Vec<Actor>,
     /// The steps, run as those of a tool without arguments.
     pub step: Vec<StepFile>,
+}
+
+fn parties() -> Vec<Actor> {
+    vec![Actor::Agent, Actor::User]
+}
+
+fn are_parties(actors: &[Actor]) -> bool {
+    actors == [Actor::Agent, Actor::User]
 }

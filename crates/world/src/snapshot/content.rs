@@ -56,6 +56,7 @@ const ERROR_BITS: u32 = 3;
 const KNOWN_TOOL: u64 = 1 << (ACTOR_BITS + ERROR_BITS);
 const OBJECT: u64 = KNOWN_TOOL << 1;
 const RULES: u64 = OBJECT << 1;
+const ALONE: u64 = RULES << 1;
 
 /// Writes a session.
 pub(crate) fn encode(
@@ -181,7 +182,8 @@ fn encode_call(out: &mut Encoder, world: &Inner, record: &CallRecord) {
             | error << ACTOR_BITS
             | if tool.is_some() { KNOWN_TOOL } else { 0 }
             | if members.is_some() { OBJECT } else { 0 }
-            | if rules { RULES } else { 0 },
+            | if rules { RULES } else { 0 }
+            | if record.alone { ALONE } else { 0 },
     );
     match tool {
         Some(position) => out.count(position),
@@ -265,6 +267,7 @@ fn decode_call(bytes: &mut Decoder<'_>, world: &Inner) -> Result<CallRecord> {
         error,
         violations: rules()?,
         attempts: rules()?,
+        alone: first & ALONE != 0,
     })
 }
 

@@ -148,17 +148,6 @@ impl ArgumentSchema {
         if let Some(place) = unbindable(arguments) {
             wrong.push(place);
         }
-        if self.lenient {
-            for parameter in &self.parameters {
-                if parameter.required && !given.contains_key(&parameter.name) {
-                    wrong.push(format!("{}: it must be given", parameter.name));
-                }
-            }
-            if wrong.is_empty() {
-                return Ok(given.clone());
-            }
-            return Err(wrong.join("; "));
-        }
         if self.closed {
             let unknown = given
                 .keys()
@@ -175,6 +164,17 @@ impl ArgumentSchema {
                     known.join(", ")
                 ));
             }
+        }
+        if self.lenient {
+            for parameter in &self.parameters {
+                if parameter.required && !given.contains_key(&parameter.name) {
+                    wrong.push(format!("{}: it must be given", parameter.name));
+                }
+            }
+            if wrong.is_empty() {
+                return Ok(given.clone());
+            }
+            return Err(wrong.join("; "));
         }
         for error in self.validator.iter_errors(arguments).take(MAX_NAMED) {
             let path = error.instance_path().to_string();

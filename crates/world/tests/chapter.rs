@@ -45,7 +45,7 @@ fn its_worlds_pass_the_check() {
     let worlds = worlds();
     assert_eq!(
         worlds.keys().map(String::as_str).collect::<Vec<_>>(),
-        ["lost-property", "workshop"]
+        ["lost-property", "till", "workshop"]
     );
     for (name, files) in &worlds {
         let world = World::from_files(files).unwrap_or_else(|error| {

@@ -25,7 +25,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) seed: u64,
 }
 
-type Made = Result<Result<Task, Dropped>, StateError>;
+pub(crate) type Made = Result<Result<Task, Dropped>, StateError>;
 
 macro_rules! attempt {
     ($step:expr) => {
@@ -41,61 +41,16 @@ impl Ground<'_> {
         self.sampler.rows()
     }
 
-    fn builder(&self) -> Result<Builder<'_>, StateError> {
+    pub(crate) fn builder(&self) -> Result<Builder<'_>, StateError> {
         Builder::new(self.atlas, self.state, self.rows(), self.seed)
     }
 
-    /// One change by a tool.
-    pub(crate) fn write(&self, tool: usize, draws: &mut Draws) -> Made {
-        let mut builder = self.builder()?;
-        let arguments = wanted(self.sampler, self.atlas.tool(tool), &[], draws);
-        attempt!(builder.write(tool, &arguments, draws));
-        self.finish_writes(builder, Kind::Write, draws)
-    }
-
-    /// Several changes: each later one about what an earlier one made or changed, where it can be.
-    pub(crate) fn chain(&self, first: usize, length: usize, draws: &mut Draws) -> Made {
-        let mut builder = self.builder()?;
-        let arguments = wanted(self.sampler, self.atlas.tool(first), &[], draws);
-        attempt!(builder.write(first, &arguments, draws));
-        for _ in 1..length {
-            let now = Sampler::of_session(&mut builder.session)?;
-            let about: Vec<(usize, Cell)> = match builder.last_made() {
-                Some(made) => vec![made],
-                None => builder
-                    .wishes
-                    .iter()
-                    .flat_map(|wish| &wish.picks)
-                    .map(|(_, handle)| (handle.table, handle.key.clone()))
-                    .collect(),
-            };
-            let fitting: Vec<usize> = self
-                .atlas
-                .writes
-                .iter()
-                .copied()
-                .filter(|tool| {
-                    let tool = self.atlas.tool(*tool);
-                    tool.parameters().iter().any(|parameter| {
-                        self.atlas
-                            .picked_table(tool, &parameter.name)
-                            .is_some_and(|table| about.iter().any(|(own, _)| *own == table))
-                    })
-                })
-                .collect();
-            let Some(next) = draws.pick(&fitting) else {
-                return Ok(Err(Dropped::NotHere));
-            };
-            let arguments = wanted(&now, self.atlas.tool(*next), &about, draws);
-            attempt!(builder.write(*next, &arguments, draws));
-            if !is_sensible(&builder) {
-                return Ok(Err(Dropped::NotHere));
-            }
-        }
-        self.finish_writes(builder, Kind::Chain, draws)
-    }
-
-    fn finish_writes(&self, mut builder: Builder<'_>, kind: Kind, draws: &mut Draws) -> Made {
+    pub(crate) fn finish_writes(
+        &self,
+        mut builder: Builder<'_>,
+        kind: Kind,
+        draws: &mut Draws,
+    ) -> Made {
         let diff = builder.session.diff()?;
         if diff.relevant(&self.atlas.world).next().is_none() {
             return Ok(Err(Dropped::Refused));
@@ -762,7 +717,7 @@ impl Ground<'_> {
 }
 
 /// A chain that takes back what it did is no wish.
-fn is_sensible(builder: &Builder<'_>) -> bool {
+pub(crate) fn is_sensible(builder: &Builder<'_>) -> bool {
     let Some((last, before)) = builder.wishes.split_last() else {
         return true;
     };
@@ -791,7 +746,7 @@ fn is_sensible(builder: &Builder<'_>) -> bool {
 }
 
 /// The arguments of a call that a user would want: for a change, at least one thing changes.
-fn wanted(
+pub(crate) fn wanted(
     sampler: &Sampler,
     tool: &Tool,
     about: &[(usize, Cell)],

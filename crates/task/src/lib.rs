@@ -57,6 +57,7 @@
 mod accept;
 mod atlas;
 mod builder;
+mod chain;
 mod demanded;
 mod generate;
 mod goals;

@@ -12,6 +12,9 @@ use crate::task::{Reason, Task};
 /// The mutant that makes a call without the user's yes.
 pub(crate) const UNASKED: &str = "a write without asking";
 
+/// The mutant that leaves a write out.
+pub(crate) const LEFT_OUT: &str = "a write dropped";
+
 /// A wrong run.
 #[derive(Debug, Clone)]
 pub(crate) struct Mutant {
@@ -72,7 +75,7 @@ impl Mutator<'_> {
         for at in &writes {
             let mut dropped = gold.clone();
             dropped.calls.remove(*at);
-            add("a write dropped", dropped);
+            add(LEFT_OUT, dropped);
             let mut repeated = gold.clone();
             let again = ScriptCall {
                 gold: None,

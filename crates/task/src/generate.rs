@@ -37,10 +37,13 @@ impl Default for Options {
         Self {
             per_world: 60,
             kinds: BTreeMap::from([
-                (Kind::Write, 0.4),
+                (Kind::Write, 0.34),
                 (Kind::Chain, 0.15),
-                (Kind::Lookup, 0.2),
-                (Kind::Count, 0.1),
+                (Kind::Lookup, 0.12),
+                (Kind::Count, 0.07),
+                (Kind::Sum, 0.05),
+                (Kind::Compare, 0.06),
+                (Kind::Extremum, 0.06),
                 (Kind::Declined, 0.08),
                 (Kind::Impossible, 0.07),
             ]),
@@ -252,6 +255,9 @@ impl Run<'_> {
             }
             Kind::Lookup => ground.lookup(aim, draws)?,
             Kind::Count => ground.count(aim, draws)?,
+            Kind::Sum => ground.sum(aim, draws)?,
+            Kind::Compare => ground.compare(aim, draws)?,
+            Kind::Extremum => ground.extremum(aim, draws)?,
             Kind::Declined => ground.declined(aim, draws)?,
             Kind::Impossible => ground.impossible(aim, draws)?,
         };
@@ -340,12 +346,14 @@ impl Run<'_> {
     /// The least used tool, or table, that a goal of the kind can aim at.
     fn aim(&self, atlas: &Atlas, kind: Kind, draws: &mut Draws) -> Option<usize> {
         let mut aims: Vec<usize> = match kind {
-            Kind::Lookup | Kind::Count => (0..atlas.readers.len())
-                .filter(|table| {
-                    !atlas.readers[*table].is_empty()
-                        && atlas.schema().tables[*table].kind == TableKind::Table
-                })
-                .collect(),
+            Kind::Lookup | Kind::Count | Kind::Sum | Kind::Compare | Kind::Extremum => {
+                (0..atlas.readers.len())
+                    .filter(|table| {
+                        !atlas.readers[*table].is_empty()
+                            && atlas.schema().tables[*table].kind == TableKind::Table
+                    })
+                    .collect()
+            }
             _ => atlas.writes.clone(),
         };
         draws.shuffle(&mut aims);

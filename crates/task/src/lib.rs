@@ -67,6 +67,7 @@ mod mutate;
 mod nested;
 mod proposal;
 mod prove;
+mod questions;
 mod script;
 mod task;
 mod words;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::atlas::Atlas;
 use crate::script::{Script, ScriptCall};
-use crate::task::{Reason, Task};
+use crate::task::{Kind, Reason, Task};
 
 /// A right run that is not gold.
 #[derive(Debug, Clone)]
@@ -54,6 +54,15 @@ pub(crate) fn variants(
         let mut talkative = gold.clone();
         talkative.answer = format!("{} Is there anything else?", gold.answer);
         add("a longer answer", talkative);
+    }
+    if let Some(answer) = both_values(task) {
+        add(
+            "both of two named",
+            Script {
+                answer,
+                ..gold.clone()
+            },
+        );
     }
     for answer in answers(task) {
         add(
@@ -203,6 +212,23 @@ fn answers(task: &Task) -> Vec<String> {
             format!("Here is what you asked for: {}.", parts.join(", "))
         })
         .collect()
+}
+
+/// Which of two it is, with the other's value beside it.
+fn both_values(task: &Task) -> Option<String> {
+    let (Kind::Compare, [value, name]) = (task.kind, &task.expectation.facts[..]) else {
+        return None;
+    };
+    let ([less], [loser]) = (&value.others[..], &name.others[..]) else {
+        return None;
+    };
+    Some(format!(
+        "It is {} with {}, rather than {} with {}.",
+        plain(&name.value, name.kind),
+        plain(&value.value, value.kind),
+        plain(loser, name.kind),
+        plain(less, value.kind)
+    ))
 }
 
 /// What gold says for a fact.

@@ -292,7 +292,7 @@ pub(crate) fn text_kind(text: &str) -> FactKind {
     }
 }
 
-fn is_boolean(column: &Column) -> bool {
+pub(crate) fn is_boolean(column: &Column) -> bool {
     column
         .choices
         .as_deref()

@@ -33,6 +33,8 @@ pub(crate) enum Dropped {
     Intent,
     /// Gold does not pass, or doing nothing does.
     Gold,
+    /// A change of several makes no difference to the end.
+    Idle,
     /// A mutant survives.
     Survivor,
     /// A right variant is not accepted.
@@ -54,6 +56,7 @@ impl Dropped {
             Self::NotHere => "not_applicable",
             Self::Intent => "intent_check",
             Self::Gold => "gold_fails",
+            Self::Idle => "idle_write",
             Self::Survivor => "mutant_survived",
             Self::Rejected => "variant_rejected",
             Self::Duplicate => "duplicate",
@@ -79,6 +82,16 @@ pub(crate) struct Wish {
     pub(crate) made: Vec<(String, usize)>,
     /// Arguments whose values the user tells: name, positions of slots.
     pub(crate) told: Vec<(String, Vec<usize>)>,
+}
+
+impl Wish {
+    /// The rows that arguments pick, and those by which the user names them.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, Cell)> {
+        self.picks
+            .iter()
+            .flat_map(|(_, handle)| handle.chain())
+            .map(|handle| (handle.table, handle.key.clone()))
+    }
 }
 
 /// Gold in the making.

@@ -37,10 +37,13 @@ impl Default for Options {
         Self {
             per_world: 60,
             kinds: BTreeMap::from([
-                (Kind::Write, 0.4),
+                (Kind::Write, 0.34),
                 (Kind::Chain, 0.15),
-                (Kind::Lookup, 0.2),
-                (Kind::Count, 0.1),
+                (Kind::Lookup, 0.12),
+                (Kind::Count, 0.07),
+                (Kind::Sum, 0.05),
+                (Kind::Compare, 0.06),
+                (Kind::Extremum, 0.06),
                 (Kind::Declined, 0.08),
                 (Kind::Impossible, 0.07),
             ]),
@@ -252,6 +255,9 @@ impl Run<'_> {
             }
             Kind::Lookup => ground.lookup(aim, draws)?,
             Kind::Count => ground.count(aim, draws)?,
+            Kind::Sum => ground.sum(aim, draws)?,
+            Kind::Compare => ground.compare(aim, draws)?,
+            Kind::Extremum => ground.extremum(aim, draws)?,
             Kind::Declined => ground.declined(aim, draws)?,
             Kind::Impossible => ground.impossible(aim, draws)?,
         };
@@ -292,44 +298,62 @@ impl Run<'_> {
             .or_default() += 1;
     }
 
-    /// The kind that is furthest behind its share, among those that the world can carry.
+    /// A kind that is behind its share, the further the likelier. A kind may use up its share of the tries
+    /// and no more; what it leaves open is made up by those that work here.
     fn kind(&self, atlas: &Atlas, draws: &mut Draws) -> Kind {
-        let mut kinds: Vec<Kind> = Vec::new();
-        let mut weights: Vec<f64> = Vec::new();
+        let mut possible: Vec<(Kind, f64)> = Vec::new();
         for (kind, share) in &self.options.kinds {
-            let possible = match kind {
-                Kind::Declined => !self.world.rules().is_empty(),
-                _ => true,
-            };
-            let tried: usize = self
-                .used
-                .iter()
-                .filter(|((own, _), _)| own == kind)
-                .map(|(_, count)| count)
-                .sum();
-            let made = self.tasks.iter().filter(|task| task.kind == *kind).count();
-            // What never works here is tried ever less.
-            let hopeless = tried > 40 && made == 0;
-            if possible && !hopeless && *share > 0.0 && !atlas.writes.is_empty() {
-                kinds.push(*kind);
-                weights.push(*share);
+            let fits = *kind != Kind::Declined || !self.world.rules().is_empty();
+            if fits && *share > 0.0 && !atlas.writes.is_empty() {
+                possible.push((*kind, *share));
             }
         }
-        kinds
-            .get(draws.weighted(&weights))
-            .copied()
-            .unwrap_or(Kind::Lookup)
+        let sum: f64 = possible.iter().map(|(_, share)| share).sum();
+        let mut behind = Vec::new();
+        let mut working = Vec::new();
+        for (kind, share) in &possible {
+            let wanted = share / sum * self.options.per_world as f64;
+            let made = self.made(*kind);
+            let tried = self.tried(*kind);
+            let hopeless = made == 0 && tried > 40;
+            let used_up = tried as f64 >= wanted * self.options.tries as f64;
+            behind.push(if hopeless || used_up {
+                0.0
+            } else {
+                (wanted - made as f64).max(0.0)
+            });
+            working.push(if made > 0 { *share } else { 0.0 });
+        }
+        let shares = possible.iter().map(|(_, share)| *share).collect();
+        // Where nothing works, all kinds that are wanted go on being tried.
+        let weights = [behind, working, shares]
+            .into_iter()
+            .find(|weights| weights.iter().any(|weight| *weight > 0.0));
+        weights
+            .and_then(|weights| possible.get(draws.weighted(&weights)))
+            .map_or(Kind::Lookup, |(kind, _)| *kind)
+    }
+
+    fn made(&self, kind: Kind) -> usize {
+        self.tasks.iter().filter(|task| task.kind == kind).count()
+    }
+
+    fn tried(&self, kind: Kind) -> usize {
+        let own = self.used.iter().filter(|((own, _), _)| *own == kind);
+        own.map(|(_, count)| count).sum()
     }
 
     /// The least used tool, or table, that a goal of the kind can aim at.
     fn aim(&self, atlas: &Atlas, kind: Kind, draws: &mut Draws) -> Option<usize> {
         let mut aims: Vec<usize> = match kind {
-            Kind::Lookup | Kind::Count => (0..atlas.readers.len())
-                .filter(|table| {
-                    !atlas.readers[*table].is_empty()
-                        && atlas.schema().tables[*table].kind == TableKind::Table
-                })
-                .collect(),
+            Kind::Lookup | Kind::Count | Kind::Sum | Kind::Compare | Kind::Extremum => {
+                (0..atlas.readers.len())
+                    .filter(|table| {
+                        !atlas.readers[*table].is_empty()
+                            && atlas.schema().tables[*table].kind == TableKind::Table
+                    })
+                    .collect()
+            }
             _ => atlas.writes.clone(),
         };
         draws.shuffle(&mut aims);

@@ -15,7 +15,7 @@ use crate::task::{Determined, GoldCall, Kind, Proof, Reason, Task};
 use crate::words::{column_words, nouns};
 
 /// Other values of a column that a fact keeps, to recognise spraying.
-const MOST_OTHERS: usize = 60;
+pub(crate) const MOST_OTHERS: usize = 60;
 
 /// What goals of one state are made from.
 pub(crate) struct Ground<'a> {
@@ -25,7 +25,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) seed: u64,
 }
 
-type Made = Result<Result<Task, Dropped>, StateError>;
+pub(crate) type Made = Result<Result<Task, Dropped>, StateError>;
 
 macro_rules! attempt {
     ($step:expr) => {
@@ -36,66 +36,23 @@ macro_rules! attempt {
     };
 }
 
+pub(crate) use attempt;
+
 impl Ground<'_> {
-    fn rows(&self) -> &[Vec<Row>] {
+    pub(crate) fn rows(&self) -> &[Vec<Row>] {
         self.sampler.rows()
     }
 
-    fn builder(&self) -> Result<Builder<'_>, StateError> {
+    pub(crate) fn builder(&self) -> Result<Builder<'_>, StateError> {
         Builder::new(self.atlas, self.state, self.rows(), self.seed)
     }
 
-    /// One change by a tool.
-    pub(crate) fn write(&self, tool: usize, draws: &mut Draws) -> Made {
-        let mut builder = self.builder()?;
-        let arguments = wanted(self.sampler, self.atlas.tool(tool), &[], draws);
-        attempt!(builder.write(tool, &arguments, draws));
-        self.finish_writes(builder, Kind::Write, draws)
-    }
-
-    /// Several changes: each later one about what an earlier one made or changed, where it can be.
-    pub(crate) fn chain(&self, first: usize, length: usize, draws: &mut Draws) -> Made {
-        let mut builder = self.builder()?;
-        let arguments = wanted(self.sampler, self.atlas.tool(first), &[], draws);
-        attempt!(builder.write(first, &arguments, draws));
-        for _ in 1..length {
-            let now = Sampler::of_session(&mut builder.session)?;
-            let about: Vec<(usize, Cell)> = match builder.last_made() {
-                Some(made) => vec![made],
-                None => builder
-                    .wishes
-                    .iter()
-                    .flat_map(|wish| &wish.picks)
-                    .map(|(_, handle)| (handle.table, handle.key.clone()))
-                    .collect(),
-            };
-            let fitting: Vec<usize> = self
-                .atlas
-                .writes
-                .iter()
-                .copied()
-                .filter(|tool| {
-                    let tool = self.atlas.tool(*tool);
-                    tool.parameters().iter().any(|parameter| {
-                        self.atlas
-                            .picked_table(tool, &parameter.name)
-                            .is_some_and(|table| about.iter().any(|(own, _)| *own == table))
-                    })
-                })
-                .collect();
-            let Some(next) = draws.pick(&fitting) else {
-                return Ok(Err(Dropped::NotHere));
-            };
-            let arguments = wanted(&now, self.atlas.tool(*next), &about, draws);
-            attempt!(builder.write(*next, &arguments, draws));
-            if !is_sensible(&builder) {
-                return Ok(Err(Dropped::NotHere));
-            }
-        }
-        self.finish_writes(builder, Kind::Chain, draws)
-    }
-
-    fn finish_writes(&self, mut builder: Builder<'_>, kind: Kind, draws: &mut Draws) -> Made {
+    pub(crate) fn finish_writes(
+        &self,
+        mut builder: Builder<'_>,
+        kind: Kind,
+        draws: &mut Draws,
+    ) -> Made {
         let diff = builder.session.diff()?;
         if diff.relevant(&self.atlas.world).next().is_none() {
             return Ok(Err(Dropped::Refused));
@@ -230,27 +187,30 @@ impl Ground<'_> {
             "The {what} is {}.",
             plain(&value, kind).trim_end_matches('.')
         );
-        Ok(self.question_task(builder, Kind::Lookup, intent, answer, fact))
+        Ok(self.question_task(builder, Kind::Lookup, intent, answer, vec![fact]))
     }
 
-    fn question_task(
+    pub(crate) fn question_task(
         &self,
         builder: Builder<'_>,
         kind: Kind,
         intent: String,
         answer: String,
-        fact: Fact,
+        facts: Vec<Fact>,
     ) -> Result<Task, Dropped> {
         // The question must not hold its own answer.
         let said = practicum_world::Answer::new(&intent);
-        if said.mentions(&fact.value, fact.kind) {
+        if facts
+            .iter()
+            .all(|fact| said.mentions(&fact.value, fact.kind))
+        {
             return Err(Dropped::Intent);
         }
         let expectation = Expectation {
             outcome: Outcome::Done,
             reason: None,
             ends: vec![AcceptedEnd::default()],
-            facts: vec![fact],
+            facts,
             grounds: Vec::new(),
             looked: Vec::new(),
         };
@@ -317,7 +277,7 @@ impl Ground<'_> {
     }
 
     /// True when a reply of gold shows the column of the row already.
-    fn is_shown(&self, builder: &Builder<'_>, at: ColumnRef, handle: &Handle) -> bool {
+    pub(crate) fn is_shown(&self, builder: &Builder<'_>, at: ColumnRef, handle: &Handle) -> bool {
         builder.calls.iter().any(|call| {
             self.atlas.readers[at.table].iter().any(|reader| {
                 self.atlas.tool(reader.tool).name == call.tool
@@ -334,7 +294,7 @@ impl Ground<'_> {
     }
 
     /// Gets the row by its id from a tool that shows the column.
-    fn get(
+    pub(crate) fn get(
         &self,
         builder: &mut Builder<'_>,
         at: ColumnRef,
@@ -376,139 +336,6 @@ impl Ground<'_> {
             }
         }
         Err(Dropped::NoPath)
-    }
-
-    /// How many rows belong to a row: a list under its id.
-    pub(crate) fn count(&self, table: usize, draws: &mut Draws) -> Made {
-        let schema = self.atlas.schema();
-        let Some(key) = self.atlas.key(table) else {
-            return Ok(Err(Dropped::NotHere));
-        };
-        // Lists of the table that an argument narrows down to one parent.
-        let mut ways: Vec<(Reader, String, ColumnRef, usize)> = Vec::new();
-        for reader in self.atlas.readers[table]
-            .iter()
-            .filter(|reader| reader.many)
-        {
-            for argument in &reader.arguments {
-                let Some(column) = argument.column.filter(|column| column.table == table) else {
-                    continue;
-                };
-                let Some(parent) = schema.referenced(column) else {
-                    continue;
-                };
-                let others_free = reader
-                    .arguments
-                    .iter()
-                    .all(|other| other.name == argument.name || !other.required);
-                if others_free && self.atlas.key(parent.table) == Some(parent) {
-                    ways.push((reader.clone(), argument.name.clone(), column, parent.table));
-                }
-            }
-        }
-        let Some((reader, argument, column, parent)) = draws.pick(&ways).cloned() else {
-            return Ok(Err(Dropped::NotHere));
-        };
-        let Some(parent_key) = self.atlas.key(parent) else {
-            return Ok(Err(Dropped::NotHere));
-        };
-        let Some(row) = draws.pick(&self.rows()[parent]) else {
-            return Ok(Err(Dropped::NotHere));
-        };
-        let parent_id = row[parent_key.column].clone();
-        let Some(handle) = name_row(self.atlas, self.rows(), parent, &parent_id, draws) else {
-            return Ok(Err(Dropped::NoHandle));
-        };
-        let mut builder = self.builder()?;
-        let shown = attempt!(builder.find(&handle, draws));
-        let tool = self.atlas.tool(reader.tool);
-        let mut arguments = Map::new();
-        let mut determined = Vec::new();
-        let Some(parameter) = tool.parameters().iter().find(|own| own.name == argument) else {
-            return Ok(Err(Dropped::NotHere));
-        };
-        arguments.insert(argument.clone(), as_type(&parent_id, &parameter.schema));
-        determined.push(Determined {
-            argument,
-            by: shown,
-        });
-        // Sometimes only those with one value of an enumeration are counted.
-        let mut told = None;
-        let labelled: Vec<(String, ColumnRef)> = reader
-            .arguments
-            .iter()
-            .filter_map(|other| {
-                let at = other
-                    .column
-                    .filter(|at| at.table == table && *at != column)?;
-                (self.atlas.fact_kind(at) == FactKind::Label).then(|| (other.name.clone(), at))
-            })
-            .collect();
-        let of_parent: Vec<&Row> = self.rows()[table]
-            .iter()
-            .filter(|own| own[column.column] == parent_id)
-            .collect();
-        if draws.chance(0.5)
-            && let Some((name, at)) = draws.pick(&labelled)
-            && let Some(example) = draws.pick(&of_parent)
-        {
-            let value = example[at.column].clone();
-            let slot = builder.fact(*at, &value, draws);
-            arguments.insert(name.clone(), value.to_json());
-            determined.push(Determined {
-                argument: name.clone(),
-                by: Reason::Told(slot),
-            });
-            told = Some((*at, value, slot));
-        }
-        let counted: Vec<&Row> = of_parent
-            .into_iter()
-            .filter(|own| {
-                told.as_ref()
-                    .is_none_or(|(at, value, _)| own[at.column] == *value)
-            })
-            .collect();
-        let call = attempt!(builder.call(reader.tool, arguments, determined, false));
-        let listed = builder.replies[call].as_array().map_or(0, Vec::len);
-        // Nothing to count would need no look; a cut list would not tell.
-        if listed != counted.len() || listed == 0 {
-            return Ok(Err(Dropped::NotHere));
-        }
-        let (many, one) = nouns(schema, table);
-        let support = counted
-            .iter()
-            .map(|own| self.row(table, &own[key.column]))
-            .collect();
-        let fact = Fact {
-            value: Cell::Integer(listed as i64),
-            kind: FactKind::Number,
-            nouns: vec![many.clone(), one.clone()],
-            about: format!("number of {many}"),
-            support,
-            others: Vec::new(),
-        };
-        let thing = intent::handle_phrase(&builder, &handle, None, draws);
-        let narrowed = told.as_ref().map_or_else(String::new, |(at, _, slot)| {
-            format!(
-                " whose {} is {}",
-                column_words(schema, *at),
-                builder.slots[*slot].said
-            )
-        });
-        let phrase = if let Some(role) = self.atlas.role_words(column) {
-            format!("how many {many}{narrowed} have {thing} as their {role}")
-        } else if draws.chance(0.5) {
-            format!("how many {many}{narrowed} belong to {thing}")
-        } else {
-            format!("how many {many}{narrowed} does {thing} have")
-        };
-        let intent = intent::question(&phrase, draws);
-        let answer = if listed == 1 {
-            format!("There is 1 {one}.")
-        } else {
-            format!("There are {listed} {many}.")
-        };
-        Ok(self.question_task(builder, Kind::Count, intent, answer, fact))
     }
 
     /// A request that a rule forbids.
@@ -762,7 +589,7 @@ impl Ground<'_> {
 }
 
 /// A chain that takes back what it did is no wish.
-fn is_sensible(builder: &Builder<'_>) -> bool {
+pub(crate) fn is_sensible(builder: &Builder<'_>) -> bool {
     let Some((last, before)) = builder.wishes.split_last() else {
         return true;
     };
@@ -791,7 +618,7 @@ fn is_sensible(builder: &Builder<'_>) -> bool {
 }
 
 /// The arguments of a call that a user would want: for a change, at least one thing changes.
-fn wanted(
+pub(crate) fn wanted(
     sampler: &Sampler,
     tool: &Tool,
     about: &[(usize, Cell)],

@@ -57,6 +57,7 @@
 mod accept;
 mod atlas;
 mod builder;
+mod chain;
 mod demanded;
 mod generate;
 mod goals;
@@ -66,6 +67,7 @@ mod mutate;
 mod nested;
 mod proposal;
 mod prove;
+mod questions;
 mod script;
 mod task;
 mod words;

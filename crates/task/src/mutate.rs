@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use crate::atlas::Atlas;
 use crate::script::{Script, ScriptCall};
-use crate::task::{Reason, Task};
+use crate::task::{Kind, Reason, Task};
 
 /// The mutant that makes a call without the user's yes.
 pub(crate) const UNASKED: &str = "a write without asking";
+
+/// The mutant that leaves a write out.
+pub(crate) const LEFT_OUT: &str = "a write dropped";
 
 /// A wrong run.
 #[derive(Debug, Clone)]
@@ -72,7 +75,7 @@ impl Mutator<'_> {
         for at in &writes {
             let mut dropped = gold.clone();
             dropped.calls.remove(*at);
-            add("a write dropped", dropped);
+            add(LEFT_OUT, dropped);
             let mut repeated = gold.clone();
             let again = ScriptCall {
                 gold: None,
@@ -135,6 +138,8 @@ impl Mutator<'_> {
             add("guessed without looking", guessed);
         }
         Self::answers(task, &gold, draws, &mut add);
+        self.wrong_sums(task, &gold, &mut add);
+        wrong_choices(task, &gold, &mut add);
         self.beyond(task, &gold, &writes, draws, &mut mutants);
         mutants
     }
@@ -185,12 +190,17 @@ impl Mutator<'_> {
                 add("hedged", with(hedged, true));
             }
         }
-        if others.len() > 1 {
+        // To name the other of two is no spray.
+        if facts.iter().any(|fact| fact.others.len() > 1) {
             let all: Vec<String> = others.iter().take(12).map(say).collect();
-            add(
-                "sprayed",
-                with(format!("{} {}", gold.answer, all.join(", ")), true),
-            );
+            // Nor is a list of all, where it is said which of them has the most.
+            let head = match (task.kind, facts.first()) {
+                (Kind::Extremum, Some(fact)) => {
+                    format!("{},", crate::accept::plain(&fact.value, fact.kind))
+                }
+                _ => gold.answer.clone(),
+            };
+            add("sprayed", with(format!("{head} {}", all.join(", ")), true));
         }
         if let Some(neighbour) = neighbour_number(task) {
             add(
@@ -201,6 +211,42 @@ impl Mutator<'_> {
         add("the request given back", with(task.intent.clone(), true));
         add("an empty answer", with(String::new(), true));
         add("guessed without looking", with(gold.answer.clone(), false));
+    }
+
+    /// What is added up with a row left out, or one taken twice.
+    fn wrong_sums(&self, task: &Task, gold: &Script, add: &mut dyn FnMut(&'static str, Script)) {
+        let (Kind::Sum, Some(fact)) = (task.kind, task.expectation.facts.first()) else {
+            return;
+        };
+        let part = fact.support.iter().find_map(|support| {
+            let schema = self.atlas.schema();
+            let table = schema.table(&support.table)?;
+            let column = schema.tables[table].column(support.columns.first()?)?;
+            let key = &schema.tables[table].key;
+            let row = self.rows[table]
+                .iter()
+                .find(|row| key.iter().map(|at| &row[*at]).eq(&support.key))?;
+            match row[column] {
+                Cell::Integer(part) if part != 0 => Some(part),
+                _ => None,
+            }
+        });
+        let (Cell::Integer(sum), Some(part)) = (&fact.value, part) else {
+            return;
+        };
+        for (name, wrong) in [
+            ("a row left out of a sum", sum - part),
+            ("a row taken twice into a sum", sum + part),
+        ] {
+            let said = crate::accept::plain(&Cell::Integer(wrong), fact.kind);
+            add(
+                name,
+                Script {
+                    answer: format!("Altogether it is {said}."),
+                    ..gold.clone()
+                },
+            );
+        }
     }
 
     /// Gold with one argument of a write changed to another valid value.
@@ -365,6 +411,44 @@ impl Mutator<'_> {
     }
 }
 
+/// The second best, the other end, and the other of two.
+fn wrong_choices(task: &Task, gold: &Script, add: &mut dyn FnMut(&'static str, Script)) {
+    let facts = &task.expectation.facts;
+    let said = |cell: &Cell, at: usize| crate::accept::plain(cell, facts[at].kind);
+    let mut say = |name, answer| {
+        let wrong = Script {
+            answer,
+            ..gold.clone()
+        };
+        add(name, wrong);
+    };
+    match (task.kind, &facts[..]) {
+        (Kind::Extremum, [fact]) => {
+            if let [second, ..] = &fact.others[..] {
+                say("the second best", format!("It is {}.", said(second, 0)));
+            }
+            if let [_, .., last] = &fact.others[..] {
+                say("the other end", format!("It is {}.", said(last, 0)));
+            }
+        }
+        (Kind::Compare, [value, name]) => {
+            let ([less], [loser]) = (&value.others[..], &name.others[..]) else {
+                return;
+            };
+            let (own, winner) = (said(&value.value, 0), said(&name.value, 1));
+            let (less, loser) = (said(less, 0), said(loser, 1));
+            say(
+                "hedged",
+                format!("It is {winner} or {loser}: {own} or {less}."),
+            );
+            say("the other of two", format!("It is {loser}: {less}."));
+            say("the other name", format!("It is {loser}: {own}."));
+            say("the other value", format!("It is {winner}: {less}."));
+        }
+        _ => {}
+    }
+}
+
 /// Another value that the schema of an argument allows.
 fn other_value(tool: &Tool, argument: &str, own: &Value, draws: &mut Draws) -> Option<Value> {
     let schema = argument_schema(tool.input(), argument)?;
@@ -387,7 +471,7 @@ fn other_value(tool: &Tool, argument: &str, own: &Value, draws: &mut Draws) -> O
 /// The number beside a count's.
 fn neighbour_number(task: &Task) -> Option<i64> {
     match task.expectation.facts.first()?.value {
-        Cell::Integer(number) if task.kind == crate::task::Kind::Count => Some(number + 1),
+        Cell::Integer(number) if task.kind == Kind::Count => Some(number + 1),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::accept;
 use crate::builder::Dropped;
-use crate::mutate::{Mutator, UNASKED};
+use crate::mutate::{LEFT_OUT, Mutator, UNASKED};
 use crate::script::{Script, run};
 use crate::task::{Proof, Reason, Task};
 
@@ -45,6 +45,7 @@ pub(crate) fn prove(
         .map(|end| exact_end(&world, end))
         .collect();
     let mut proof = Proof::default();
+    let mut idle = false;
     for mutant in mutator.mutants(task, draws) {
         let result = run(session, task, &mutant.script)?;
         if result.verdict.fault.is_some() {
@@ -73,6 +74,7 @@ pub(crate) fn prove(
             .any(|end| matches!(compare(&world, &diff, end), Comparison::Equal(_)));
         let says_the_same = mutant.script.answer == task.answer
             && mutant.script.outcome == Some(task.expectation.outcome);
+        idle |= same_end && mutant.name == LEFT_OUT;
         let unread = task.kind.changes_nothing() && mutant.script.calls.is_empty();
         if same_end && says_the_same && !unread {
             if result.failed > 0 {
@@ -101,7 +103,9 @@ pub(crate) fn prove(
     tally.passed += proof.accepted;
     tally.refused += proof.refused;
     task.proof = proof;
-    Ok(if task.proof.survived > 0 {
+    Ok(if idle {
+        Err(Dropped::Idle)
+    } else if task.proof.survived > 0 {
         Err(Dropped::Survivor)
     } else if task.proof.refused > 0 {
         Err(Dropped::Rejected)

@@ -16,6 +16,12 @@ pub enum Kind {
     Lookup,
     /// A question about how many there are.
     Count,
+    /// A question about what the values of several things are together.
+    Sum,
+    /// A question about which of two has more of something, and how much.
+    Compare,
+    /// A question about which of several has the most or least of something.
+    Extremum,
     /// A request that a rule forbids: the right end is to decline.
     Declined,
     /// A request for something that does not exist.
@@ -24,11 +30,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Write,
         Self::Chain,
         Self::Lookup,
         Self::Count,
+        Self::Sum,
+        Self::Compare,
+        Self::Extremum,
         Self::Declined,
         Self::Impossible,
     ];
@@ -40,6 +49,9 @@ impl Kind {
             Self::Chain => "chain",
             Self::Lookup => "lookup",
             Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Compare => "compare",
+            Self::Extremum => "extremum",
             Self::Declined => "declined",
             Self::Impossible => "impossible",
         }

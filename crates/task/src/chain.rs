@@ -1,0 +1,165 @@
+//! Goals that change something: one change, or several in one request. Which arguments the guards allow is
+//! found by making the call on a copy of the session.
+
+use std::collections::BTreeSet;
+
+use practicum_world::{Cell, Draws, Sampler, StateError};
+use serde_json::{Map, Value};
+
+use crate::builder::{Builder, Dropped, Wish};
+use crate::goals::{Ground, Made, is_sensible, wanted};
+use crate::task::Kind;
+
+/// Draws of arguments that are tried before a tool is given up.
+const DRAWS: usize = 16;
+/// Tools that are tried for each further change of a chain.
+const STEPS: usize = 8;
+/// Share of the further changes that have nothing to do with the ones before: another errand.
+const ERRANDS: f64 = 0.25;
+
+/// Rows, by table and key.
+type Rows = Vec<(usize, Cell)>;
+
+impl Ground<'_> {
+    /// One change by a tool.
+    pub(crate) fn write(&self, tool: usize, draws: &mut Draws) -> Made {
+        let mut builder = self.builder()?;
+        if let Err(dropped) = self.allowed_write(&mut builder, tool, &[], draws)? {
+            return Ok(Err(dropped));
+        }
+        self.finish_writes(builder, Kind::Write, draws)
+    }
+
+    /// Several changes: each later one about what an earlier one made or touched, or an errand of its own.
+    pub(crate) fn chain(&self, first: usize, length: usize, draws: &mut Draws) -> Made {
+        let mut builder = self.builder()?;
+        if let Err(dropped) = self.allowed_write(&mut builder, first, &[], draws)? {
+            return Ok(Err(dropped));
+        }
+        let mut reason = Dropped::NotHere;
+        for _ in 1..length {
+            let mut grown = false;
+            for _ in 0..STEPS {
+                let about = about(&builder, draws);
+                let fitting: Vec<usize> = self
+                    .atlas
+                    .writes
+                    .iter()
+                    .copied()
+                    .filter(|tool| about.is_empty() || self.picks_one_of(*tool, &about))
+                    .collect();
+                let Some(next) = draws.pick(&fitting) else {
+                    continue;
+                };
+                match self.allowed_write(&mut builder, *next, &about, draws)? {
+                    Ok(()) => {
+                        grown = true;
+                        break;
+                    }
+                    Err(dropped) => reason = dropped,
+                }
+            }
+            if !grown {
+                break;
+            }
+        }
+        if builder.wishes.len() < 2 {
+            return Ok(Err(reason));
+        }
+        self.finish_writes(builder, Kind::Chain, draws)
+    }
+
+    /// True when an argument of a tool picks a row of the table of one of these.
+    fn picks_one_of(&self, tool: usize, rows: &[(usize, Cell)]) -> bool {
+        let tool = self.atlas.tool(tool);
+        tool.parameters().iter().any(|parameter| {
+            self.atlas
+                .picked_table(tool, &parameter.name)
+                .is_some_and(|table| rows.iter().any(|(own, _)| *own == table))
+        })
+    }
+
+    /// Adds a write that the guards allow to gold. Gold is as before when there is none.
+    fn allowed_write(
+        &self,
+        builder: &mut Builder<'_>,
+        tool: usize,
+        about: &[(usize, Cell)],
+        draws: &mut Draws,
+    ) -> Result<Result<(), Dropped>, StateError> {
+        let Some(arguments) = self.allowed(builder, tool, about, draws)? else {
+            return Ok(Err(Dropped::Refused));
+        };
+        let before = builder.mark();
+        let wishes = builder.wishes.len();
+        let written = builder.write(tool, &arguments, draws);
+        let dropped = match written {
+            Ok(()) if is_sensible(builder) => return Ok(Ok(())),
+            Ok(()) => Dropped::NotHere,
+            Err(dropped) => dropped,
+        };
+        builder.back_to(before);
+        builder.wishes.truncate(wishes);
+        Ok(Err(builder.rewind().err().unwrap_or(dropped)))
+    }
+
+    /// Arguments with which a call, made now, is allowed by the guards and changes something; None when
+    /// none were found.
+    fn allowed(
+        &self,
+        builder: &mut Builder<'_>,
+        tool: usize,
+        about: &[(usize, Cell)],
+        draws: &mut Draws,
+    ) -> Result<Option<Map<String, Value>>, StateError> {
+        let definition = self.atlas.tool(tool);
+        let now;
+        let sampler = if builder.wishes.is_empty() {
+            self.sampler
+        } else {
+            now = Sampler::of_session(&mut builder.session)?;
+            &now
+        };
+        let before = builder.session.diff()?;
+        let mark = builder.session.snapshot()?;
+        let mut trial = mark.session()?;
+        // Rules that ask for earlier calls are met later, by the reads that they demand.
+        let forbidden = |violations: Vec<usize>| {
+            violations
+                .into_iter()
+                .any(|rule| !self.atlas.world.rules()[rule].looks_back())
+        };
+        for draw in 0..DRAWS {
+            let arguments = wanted(sampler, definition, about, draws);
+            if draw > 0 {
+                trial.restore(&mark)?;
+            }
+            let reply = trial.call(&definition.name, &Value::Object(arguments.clone()));
+            if !reply.is_ok() || forbidden(trial.violations()) {
+                continue;
+            }
+            let after = trial.diff()?;
+            let world = &self.atlas.world;
+            if !after.relevant(world).eq(before.relevant(world)) {
+                return Ok(Some(arguments));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a further change may be about: what the last one made, what the changes so far touched, or
+/// nothing of the kind.
+fn about(builder: &Builder<'_>, draws: &mut Draws) -> Rows {
+    if draws.chance(ERRANDS) {
+        return Rows::new();
+    }
+    let made = builder.last_made();
+    if let Some(made) = made.filter(|_| draws.chance(0.6)) {
+        return vec![made];
+    }
+    let touched: BTreeSet<(usize, Cell)> = builder.wishes.iter().flat_map(Wish::rows).collect();
+    let touched: Rows = touched.into_iter().collect();
+    // One of them: several would have to go together.
+    draws.pick(&touched).cloned().into_iter().collect()
+}

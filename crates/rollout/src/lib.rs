@@ -21,4 +21,4 @@ pub use export::trl_row;
 pub use funnel::{Funnel, STAGES, StageCount};
 pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, run_world};
 pub use trajectory::{Ending, Fault, StepRecord, Trajectory, VERSION};
-pub use user::TemplateUser;
+pub use user::{TemplateUser, UserMemory};

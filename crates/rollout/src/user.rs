@@ -6,6 +6,7 @@
 
 use practicum_task::{Slot, Task, agreement, is_proposal};
 use practicum_world::{Agreement, Session, StateError};
+use serde::{Deserialize, Serialize};
 
 /// A user who holds a ledger and words it by template.
 #[derive(Debug)]
@@ -13,6 +14,12 @@ pub struct TemplateUser<'a> {
     intent: &'a str,
     slots: &'a [Slot],
     task: &'a Task,
+    memory: UserMemory,
+}
+
+/// What a user remembers of a conversation: all that must be kept to go on with it after a restart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserMemory {
     turns: usize,
     /// Positions of the wishes that were agreed to.
     agreed: Vec<usize>,
@@ -24,13 +31,22 @@ const PATIENCE: usize = 12;
 impl<'a> TemplateUser<'a> {
     /// The user of a task.
     pub fn new(task: &'a Task) -> Self {
+        Self::resume(task, UserMemory::default())
+    }
+
+    /// The user of a task in the middle of a conversation.
+    pub fn resume(task: &'a Task, memory: UserMemory) -> Self {
         Self {
             intent: &task.intent,
             slots: &task.slots,
             task,
-            turns: 0,
-            agreed: Vec::new(),
+            memory,
         }
+    }
+
+    /// What the user remembers now.
+    pub fn memory(&self) -> &UserMemory {
+        &self.memory
     }
 
     /// The first message: the request.
@@ -55,10 +71,10 @@ impl<'a> TemplateUser<'a> {
         let world = session.world().clone();
         let made = session.diff()?.made(&world);
         let calls = session.log().len();
-        let found = agreement(&world, self.task, said, &made, calls, &self.agreed);
+        let found = agreement(&world, self.task, said, &made, calls, &self.memory.agreed);
         Ok(found.map(|(wish, agreement)| {
-            self.turns += 1;
-            self.agreed.push(wish);
+            self.memory.turns += 1;
+            self.memory.agreed.push(wish);
             agreement
         }))
     }
@@ -68,8 +84,8 @@ impl<'a> TemplateUser<'a> {
 
     /// The answer to something that the agent says; None when the user gives up.
     pub fn answer(&mut self, said: &str) -> Option<String> {
-        self.turns += 1;
-        if self.turns > PATIENCE {
+        self.memory.turns += 1;
+        if self.memory.turns > PATIENCE {
             return None;
         }
         let words = words(said);

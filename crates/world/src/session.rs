@@ -311,7 +311,7 @@ impl Session {
     }
 
     /// The reply to a call that was made under this request id, while it is remembered.
-    pub(crate) fn kept(&self, request_id: &str) -> Option<&Reply> {
+    pub fn kept(&self, request_id: &str) -> Option<&Reply> {
         let mut kept = self.kept.iter();
         kept.find(|(id, _)| id == request_id)
             .map(|(_, reply)| reply)

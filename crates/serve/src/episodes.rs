@@ -1,0 +1,771 @@
+//! Many episodes at one time: sessions with what was said in them, until each ends and is judged.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use practicum_rollout::{Ending, EpisodeLimits, Fault, TemplateUser, system_message, tools_of};
+use practicum_task::Task;
+use practicum_world::{
+    Actor, CallError, ErrorKind, Outcome, Reply, Request, Sessions, SessionsError, StateError,
+    Verdict, verify,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::catalogue::{Catalogue, Start, StartError, Wanted};
+use crate::story::{Ended, Note, Said, Story};
+
+/// Episodes under ids, of the worlds and tasks of a [`Catalogue`].
+///
+/// What an agent can do in an episode is [`Episodes::act`]: call the world's tools, `say` something to the
+/// user, `finish`. It is judged when it has ended, never before. Acts are serial within an episode and
+/// parallel across episodes; any number of threads may share one `Episodes`.
+///
+/// With a journal ([`Episodes::journal_to`]), every act is written before its reply is returned, and
+/// [`Episodes::recover`] brings the episodes back after the process was killed.
+#[derive(Debug)]
+pub struct Episodes {
+    catalogue: Catalogue,
+    sessions: Sessions,
+    limits: EpisodeLimits,
+    entries: RwLock<BTreeMap<String, Arc<Entry>>>,
+}
+
+/// What came back from a journal.
+#[derive(Debug)]
+pub struct RecoveredEpisodes {
+    /// The episodes, as they were.
+    pub episodes: Episodes,
+    /// Calls that were made again.
+    pub calls: usize,
+    /// Sessions that could not be brought back: name and reason.
+    pub lost: Vec<(String, String)>,
+}
+
+/// What an agent does.
+#[derive(Debug, Clone, Copy)]
+pub struct Act<'a> {
+    /// Under which an act that is sent again is recognised: it is answered as before, and not done twice. Of
+    /// calls to the world's tools, the last 8 ids of a session are remembered.
+    pub request: Option<&'a str>,
+    /// A tool of the world, `say` or `finish`.
+    pub tool: &'a str,
+    /// The arguments as JSON text.
+    pub arguments: &'a str,
+}
+
+/// What an agent sees of its act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// The reply.
+    pub reply: Reply,
+    /// How the episode ended, if it has.
+    pub ended: Option<Ending>,
+}
+
+/// What an episode is now, for who runs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The episode's id.
+    pub id: String,
+    /// Where it started.
+    #[serde(flatten)]
+    pub start: Start,
+    /// Calls so far.
+    pub calls: usize,
+    /// Messages to the user so far.
+    pub turns: usize,
+    /// How it ended, if it has.
+    pub ended: Option<Ending>,
+}
+
+/// What an agent is told first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Opening {
+    /// The system message: the world's policy and the time.
+    pub system: String,
+    /// The user's request; None without a task.
+    pub user: Option<String>,
+    /// The tools as a model reads them, `say` and `finish` last.
+    pub tools: Vec<Value>,
+}
+
+/// What verification says of an episode that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judgement {
+    /// How it ended.
+    pub ending: Ending,
+    /// 1 or 0; None where the failure is not the agent's: the world broke, or the verifier could not decide.
+    pub reward: Option<f64>,
+    /// Whose fault it is, when it did not pass.
+    pub fault: Option<Fault>,
+    /// The verdict, clause by clause.
+    pub verdict: Verdict,
+}
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum EpisodesError {
+    /// No episode has this id.
+    #[error("there is no session {0:?}; it was never begun, was closed, or was idle for too long")]
+    Unknown(String),
+    /// The id is in use.
+    #[error("there is a session {0:?} already; take another id")]
+    Taken(String),
+    /// Not an id.
+    #[error("{0:?} is no id: 1 to 64 letters, digits, dashes and underscores")]
+    BadId(String),
+    /// It cannot be judged yet.
+    #[error("the episode has not ended: a verdict is given after `finish`")]
+    NotEnded,
+    /// There is nothing to judge it by.
+    #[error("the episode has no task, so there is no verdict")]
+    NoTask,
+    /// It cannot start so.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A session failed.
+    #[error(transparent)]
+    Sessions(#[from] SessionsError),
+    /// SQLite failed.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// None once it is closed.
+    held: Mutex<Option<Held>>,
+    /// When it was last used, in milliseconds of the caller's clock.
+    used: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Held {
+    /// Each reset is a session of its own.
+    generation: u32,
+    story: Story,
+}
+
+impl Held {
+    fn session(&self, id: &str) -> String {
+        session_name(id, self.generation)
+    }
+}
+
+/// Ids have no dot, so that a session's name tells both parts.
+fn session_name(id: &str, generation: u32) -> String {
+    format!("{id}.{generation}")
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+fn lock(entry: &Entry) -> MutexGuard<'_, Option<Held>> {
+    entry.held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn millis(now: Duration) -> u64 {
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Episodes {
+    /// No episodes yet; their sessions may hold `connections` connections at one time.
+    pub fn new(catalogue: Catalogue, connections: usize, limits: EpisodeLimits) -> Self {
+        Self {
+            catalogue,
+            sessions: Sessions::new(connections),
+            limits,
+            entries: RwLock::default(),
+        }
+    }
+
+    /// Brings back the episodes of a journal, as [`Sessions::recover`] does. They come back as if each had
+    /// been used at the clock's zero.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or SQLite fails.
+    pub fn recover<R: BufRead>(
+        catalogue: Catalogue,
+        connections: usize,
+        limits: EpisodeLimits,
+        parts: impl IntoIterator<Item = R>,
+    ) -> Result<RecoveredEpisodes, EpisodesError> {
+        let recovered = Sessions::recover(connections, parts, |key| {
+            let world = catalogue
+                .worlds()
+                .find(|world| world.digest() == key.world)?;
+            catalogue.state(world.name(), &key.spec).ok()
+        })?;
+        let (sessions, calls, mut lost) = (recovered.sessions, recovered.calls, recovered.lost);
+        let mut found: BTreeMap<String, Held> = BTreeMap::new();
+        for name in sessions.names() {
+            let own = match told(&catalogue, &name, &sessions.notes(&name)?) {
+                Ok(own) => own,
+                Err(reason) => {
+                    lost.push((name.clone(), reason));
+                    None
+                }
+            };
+            let Some((id, held)) = own else {
+                sessions.close(&name)?;
+                continue;
+            };
+            // A reset that was cut short leaves two: the newer one was whole, so it counts.
+            match found.get(&id) {
+                Some(known) if known.generation > held.generation => sessions.close(&name)?,
+                Some(known) => {
+                    sessions.close(&known.session(&id))?;
+                    found.insert(id, held);
+                }
+                None => {
+                    found.insert(id, held);
+                }
+            }
+        }
+        let entries = found.into_iter().map(|(id, held)| {
+            let entry = Entry {
+                held: Mutex::new(Some(held)),
+                used: AtomicU64::new(0),
+            };
+            (id, Arc::new(entry))
+        });
+        Ok(RecoveredEpisodes {
+            episodes: Self {
+                entries: RwLock::new(entries.collect()),
+                catalogue,
+                sessions,
+                limits,
+            },
+            calls,
+            lost,
+        })
+    }
+
+    /// Begins a part of the journal, as [`Sessions::journal_to`] does.
+    ///
+    /// # Errors
+    /// When the journal cannot be written, or SQLite fails.
+    pub fn journal_to(&self, journal: Box<dyn Write + Send>) -> Result<(), EpisodesError> {
+        Ok(self.sessions.journal_to(journal)?)
+    }
+
+    /// What is offered.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The ids of all episodes, sorted.
+    pub fn ids(&self) -> Vec<String> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.keys().cloned().collect()
+    }
+
+    /// How many episodes there are.
+    pub fn len(&self) -> usize {
+        self.entries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Begins an episode under an id that nobody can guess: who knows it can act.
+    ///
+    /// # Errors
+    /// When the id is in use, or what is wanted is not there.
+    pub fn begin(&self, id: &str, wanted: &Wanted, now: Duration) -> Result<(), EpisodesError> {
+        let entry = self.enter(id, now)?;
+        let mut held = lock(&entry);
+        match self.open(id, 0, wanted) {
+            Ok(own) => {
+                *held = Some(own);
+                Ok(())
+            }
+            Err(error) => {
+                self.forget(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Another episode under the same id; the one before is gone.
+    ///
+    /// # Errors
+    /// When there is no such episode, or what is wanted is not there; the one before is then as it was.
+    pub fn reset(&self, id: &str, wanted: &Wanted, now: Duration) -> Result<(), EpisodesError> {
+        self.during(id, now, |held| {
+            let next = self.open(id, held.generation + 1, wanted)?;
+            let before = held.session(id);
+            *held = next;
+            Ok(self.sessions.close(&before)?)
+        })
+    }
+
+    /// Another episode at the instant at which this one is.
+    ///
+    /// # Errors
+    /// When there is no such episode, or the fork's id is in use.
+    pub fn fork(&self, id: &str, fork: &str, now: Duration) -> Result<(), EpisodesError> {
+        self.during(id, now, |held| {
+            let entry = self.enter(fork, now)?;
+            let mut forked = lock(&entry);
+            let own = Held {
+                generation: 0,
+                story: held.story.clone(),
+            };
+            let name = own.session(fork);
+            let done = self
+                .sessions
+                .fork(&held.session(id), &name)
+                .map_err(EpisodesError::from)
+                .and_then(|()| self.noted(&name, &Note::Story(held.story.clone())));
+            match done {
+                Ok(()) => *forked = Some(own),
+                Err(_) => self.forget(fork),
+            }
+            done
+        })
+    }
+
+    /// What an episode is now.
+    ///
+    /// # Errors
+    /// When there is no such episode.
+    pub fn view(&self, id: &str, now: Duration) -> Result<View, EpisodesError> {
+        self.during(id, now, |held| {
+            let calls = self
+                .sessions
+                .with(&held.session(id), |session| session.log().len())?;
+            Ok(View {
+                id: id.into(),
+                start: held.story.start.clone(),
+                calls,
+                turns: held.story.said.len(),
+                ended: held.story.ended.as_ref().map(|ended| ended.ending),
+            })
+        })
+    }
+
+    /// What an agent is told first.
+    ///
+    /// # Errors
+    /// When there is no such episode.
+    pub fn opening(&self, id: &str, now: Duration) -> Result<Opening, EpisodesError> {
+        self.during(id, now, |held| {
+            let start = &held.story.start;
+            let world = self
+                .catalogue
+                .world(&start.world)
+                .ok_or_else(|| StartError::NoWorld(start.world.clone()))?;
+            let mut tools = tools_of(world);
+            tools.insert(tools.len().saturating_sub(1), say_tool());
+            Ok(Opening {
+                system: system_message(world),
+                user: self
+                    .task(start)?
+                    .map(|task| TemplateUser::new(task).opening()),
+                tools,
+            })
+        })
+    }
+
+    /// Does what an agent wants. What is wrong with the act itself is told in the reply.
+    ///
+    /// # Errors
+    /// When there is no such episode, or its session or the journal fails.
+    pub fn act(
+        &self,
+        id: &str,
+        act: &Act<'_>,
+        now: Duration,
+    ) -> Result<Observation, EpisodesError> {
+        self.during(id, now, |held| {
+            let reply = match self.before(id, held, act)? {
+                Some(reply) => reply,
+                None if held.story.ended.is_some() => {
+                    refused("The episode is over: begin another one.")
+                }
+                None => match act.tool {
+                    "say" => self.say(id, held, act)?,
+                    "finish" => self.finish(id, held, act)?,
+                    _ => self.call(id, held, act)?,
+                },
+            };
+            Ok(Observation {
+                reply,
+                ended: held.story.ended.as_ref().map(|ended| ended.ending),
+            })
+        })
+    }
+
+    /// Judges an episode that has ended.
+    ///
+    /// # Errors
+    /// When there is no such episode, it has not ended or has no task, or SQLite fails.
+    pub fn judge(&self, id: &str, now: Duration) -> Result<Judgement, EpisodesError> {
+        self.during(id, now, |held| {
+            let ended = held.story.ended.as_ref().ok_or(EpisodesError::NotEnded)?;
+            let task = self.task(&held.story.start)?.ok_or(EpisodesError::NoTask)?;
+            let transcript = held.story.transcript();
+            let (verdict, broken) = self.sessions.with(&held.session(id), |session| {
+                let broken = session
+                    .log()
+                    .iter()
+                    .any(|record| record.error == Some(ErrorKind::Fault));
+                verify(session, &transcript, &task.expectation).map(|verdict| (verdict, broken))
+            })??;
+            let fault = (!verdict.passed).then_some(if broken {
+                Fault::World
+            } else if verdict.fault.is_some() {
+                Fault::Verifier
+            } else {
+                Fault::Agent
+            });
+            Ok(Judgement {
+                ending: ended.ending,
+                reward: match fault {
+                    None | Some(Fault::Agent) => verdict.reward(),
+                    Some(_) => None,
+                },
+                fault,
+                verdict,
+            })
+        })
+    }
+
+    /// Closes an episode; its session's connection serves the next one.
+    ///
+    /// # Errors
+    /// When there is no such episode, or the journal cannot be written.
+    pub fn close(&self, id: &str) -> Result<(), EpisodesError> {
+        let entry = self.entry(id)?;
+        let mut held = lock(&entry);
+        let own = held
+            .as_ref()
+            .ok_or_else(|| EpisodesError::Unknown(id.into()))?;
+        self.sessions.close(&own.session(id))?;
+        *held = None;
+        self.forget(id);
+        Ok(())
+    }
+
+    /// Closes the episodes that nobody has used since `since`, but none that is in use, and gives their ids.
+    pub fn close_idle(&self, since: Duration) -> Vec<String> {
+        let idle: Vec<(String, Arc<Entry>)> = {
+            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+            let of_old = entries
+                .iter()
+                .filter(|(_, entry)| entry.used.load(Ordering::Relaxed) < millis(since));
+            of_old
+                .map(|(id, entry)| (id.clone(), Arc::clone(entry)))
+                .collect()
+        };
+        let mut closed = Vec::new();
+        for (id, entry) in idle {
+            let Ok(mut held) = entry.held.try_lock() else {
+                continue;
+            };
+            // It may have been used just now.
+            if entry.used.load(Ordering::Relaxed) >= millis(since) {
+                continue;
+            }
+            if let Some(own) = &*held
+                && self.sessions.close(&own.session(&id)).is_ok()
+            {
+                *held = None;
+                self.forget(&id);
+                closed.push(id);
+            }
+        }
+        closed
+    }
+
+    /// Says that somebody still holds an episode.
+    pub fn touch(&self, id: &str, now: Duration) {
+        if let Ok(entry) = self.entry(id) {
+            entry.used.store(millis(now), Ordering::Relaxed);
+        }
+    }
+
+    /// The reply to an act that was done before under the same request id.
+    fn before(&self, id: &str, held: &Held, act: &Act<'_>) -> Result<Option<Reply>, EpisodesError> {
+        let Some(request) = act.request else {
+            return Ok(None);
+        };
+        let is = |own: &Option<String>| own.as_deref() == Some(request);
+        if let Some(ended) = held.story.ended.as_ref().filter(|own| is(&own.request)) {
+            return Ok(Some(ended.reply()));
+        }
+        if let Some(said) = held.story.said.iter().find(|said| is(&said.request)) {
+            return Ok(Some(said.reply()));
+        }
+        Ok(self
+            .sessions
+            .with(&held.session(id), |session| session.kept(request).cloned())?)
+    }
+
+    fn call(&self, id: &str, held: &mut Held, act: &Act<'_>) -> Result<Reply, EpisodesError> {
+        let name = held.session(id);
+        let calls = self.sessions.with(&name, |session| session.log().len())?;
+        if calls >= self.limits.calls {
+            return self.end(id, held, act, Ending::CallLimit, None, None);
+        }
+        let request = Request {
+            id: act.request,
+            actor: Actor::Agent,
+            tool: act.tool,
+            arguments: act.arguments,
+        };
+        Ok(self.sessions.call(&name, &request)?)
+    }
+
+    fn say(&self, id: &str, held: &mut Held, act: &Act<'_>) -> Result<Reply, EpisodesError> {
+        let text = match serde_json::from_str(act.arguments) {
+            Ok(Say { text }) => text,
+            Err(error) => return Ok(invalid(&error)),
+        };
+        let Some(task) = self.task(&held.story.start)? else {
+            return Ok(refused("There is no user here: the session has no task."));
+        };
+        if held.story.said.len() >= self.limits.turns {
+            return self.end(id, held, act, Ending::TurnLimit, None, Some(text));
+        }
+        let name = held.session(id);
+        let mut user = TemplateUser::resume(task, held.story.memory());
+        let agreement = self
+            .sessions
+            .with(&name, |session| user.agree(&text, session))??;
+        let reply = if agreement.is_some() {
+            TemplateUser::YES.to_string()
+        } else if let Some(reply) = user.answer(&text) {
+            reply
+        } else {
+            return self.end(id, held, act, Ending::UserGaveUp, None, Some(text));
+        };
+        let said = Said {
+            request: act.request.map(Into::into),
+            reply,
+            agreement,
+            memory: user.memory().clone(),
+        };
+        self.noted(&name, &Note::Said(said.clone()))?;
+        let reply = said.reply();
+        held.story.said.push(said);
+        Ok(reply)
+    }
+
+    fn finish(&self, id: &str, held: &mut Held, act: &Act<'_>) -> Result<Reply, EpisodesError> {
+        match serde_json::from_str(act.arguments) {
+            Ok(Finish { outcome, answer }) => self.end(
+                id,
+                held,
+                act,
+                Ending::Finished,
+                Some(outcome),
+                Some(answer.unwrap_or_default()),
+            ),
+            Err(error) => Ok(invalid(&error)),
+        }
+    }
+
+    fn end(
+        &self,
+        id: &str,
+        held: &mut Held,
+        act: &Act<'_>,
+        ending: Ending,
+        outcome: Option<Outcome>,
+        answer: Option<String>,
+    ) -> Result<Reply, EpisodesError> {
+        let ended = Ended {
+            request: act.request.map(Into::into),
+            ending,
+            outcome,
+            answer: answer.unwrap_or_default(),
+        };
+        self.noted(&held.session(id), &Note::Ended(ended.clone()))?;
+        let reply = ended.reply();
+        held.story.ended = Some(ended);
+        Ok(reply)
+    }
+
+    fn task(&self, start: &Start) -> Result<Option<&Task>, StartError> {
+        let Some(id) = &start.task else {
+            return Ok(None);
+        };
+        match self.catalogue.task(id) {
+            Some(task) => Ok(Some(task)),
+            None => Err(StartError::NoTask(id.clone())),
+        }
+    }
+
+    fn open(&self, id: &str, generation: u32, wanted: &Wanted) -> Result<Held, EpisodesError> {
+        let start = self.catalogue.start(wanted)?;
+        let state = self.catalogue.state(&start.world, &start.state)?;
+        let name = session_name(id, generation);
+        self.sessions.open(&name, &state, start.seed)?;
+        let story = Story::new(start);
+        if let Err(error) = self.noted(&name, &Note::Story(story.clone())) {
+            self.sessions.close(&name)?;
+            return Err(error);
+        }
+        Ok(Held { generation, story })
+    }
+
+    fn noted(&self, name: &str, note: &Note) -> Result<(), EpisodesError> {
+        let text = serde_json::to_string(note)
+            .map_err(|error| SessionsError::Journal(std::io::Error::from(error).into()))?;
+        Ok(self.sessions.note(name, &text)?)
+    }
+
+    fn enter(&self, id: &str, now: Duration) -> Result<Arc<Entry>, EpisodesError> {
+        if !is_id(id) {
+            return Err(EpisodesError::BadId(id.into()));
+        }
+        let entry = Arc::new(Entry {
+            held: Mutex::new(None),
+            used: AtomicU64::new(millis(now)),
+        });
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.contains_key(id) {
+            return Err(EpisodesError::Taken(id.into()));
+        }
+        entries.insert(id.into(), Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    fn forget(&self, id: &str) {
+        self.entries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
+    }
+
+    fn entry(&self, id: &str) -> Result<Arc<Entry>, EpisodesError> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .get(id)
+            .cloned()
+            .ok_or_else(|| EpisodesError::Unknown(id.into()))
+    }
+
+    fn during<T>(
+        &self,
+        id: &str,
+        now: Duration,
+        act: impl FnOnce(&mut Held) -> Result<T, EpisodesError>,
+    ) -> Result<T, EpisodesError> {
+        let entry = self.entry(id)?;
+        entry.used.store(millis(now), Ordering::Relaxed);
+        let mut held = lock(&entry);
+        act(held
+            .as_mut()
+            .ok_or_else(|| EpisodesError::Unknown(id.into()))?)
+    }
+}
+
+/// The episode that a session's name and notes tell of; None for one that was never acknowledged.
+fn told(
+    catalogue: &Catalogue,
+    name: &str,
+    notes: &[String],
+) -> Result<Option<(String, Held)>, String> {
+    let (id, generation) = name
+        .rsplit_once('.')
+        .and_then(|(id, generation)| Some((id, generation.parse().ok()?)))
+        .ok_or("its name is not one that this program gives")?;
+    let Some(story) = Story::read(notes).map_err(|error| format!("its notes: {error}"))? else {
+        return Ok(None);
+    };
+    match &story.start.task {
+        Some(task) if catalogue.task(task).is_none() => Err(format!("there is no task {task:?}")),
+        _ => Ok(Some((id.into(), Held { generation, story }))),
+    }
+}
+
+impl Said {
+    fn reply(&self) -> Reply {
+        Reply {
+            result: Ok(json!({"user": self.reply}).to_string()),
+        }
+    }
+}
+
+impl Ended {
+    fn reply(&self) -> Reply {
+        match self.ending {
+            Ending::Finished => Reply {
+                result: Ok(json!({"ended": self.ending}).to_string()),
+            },
+            Ending::UserGaveUp => Reply {
+                result: Ok(json!({"user": null, "ended": self.ending}).to_string()),
+            },
+            Ending::TurnLimit => limit("The episode is over: too many messages to the user."),
+            Ending::CallLimit => limit("The episode is over: too many calls."),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Say {
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finish {
+    outcome: Outcome,
+    #[serde(default)]
+    answer: Option<String>,
+}
+
+/// The tool by which an agent talks to the user.
+fn say_tool() -> Value {
+    json!({
+        "type": "function",
+        "function": {
+            "name": "say",
+            "description": "Say something to the user and get the user's reply.",
+            "parameters": {
+                "type": "object",
+                "required": ["text"],
+                "properties": {"text": {"type": "string", "description": "What the user reads."}}
+            }
+        }
+    })
+}
+
+fn failed(kind: ErrorKind, message: String) -> Reply {
+    Reply {
+        result: Err(CallError {
+            kind,
+            message,
+            guard: None,
+        }),
+    }
+}
+
+fn refused(message: &str) -> Reply {
+    failed(ErrorKind::Refused, message.into())
+}
+
+fn limit(message: &str) -> Reply {
+    failed(ErrorKind::Limit, message.into())
+}
+
+fn invalid(error: &serde_json::Error) -> Reply {
+    failed(ErrorKind::InvalidArguments, error.to_string())
+}

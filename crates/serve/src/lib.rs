@@ -1,0 +1,20 @@
+//! Served worlds: episodes for the clients that people run.
+//!
+//! [`Episodes`] is the core, and knows no network: sessions of worlds with what was said in them, the world's
+//! tools and beside them `say` and `finish`, a verdict after the end.
+//!
+//! # What holds
+//!
+//! - Nothing of a task's gold, of the rules, or of a reward is told before an episode has ended.
+//! - An act is in the journal before its reply is given; one that is sent again under the same request id
+//!   is answered as before.
+//! - This crate reads no clock and makes no random numbers: both are the caller's.
+
+mod catalogue;
+mod episodes;
+mod story;
+
+pub use catalogue::{Catalogue, CatalogueError, OWN_TOOLS, Start, StartError, Wanted};
+pub use episodes::{
+    Act, Episodes, EpisodesError, Judgement, Observation, Opening, RecoveredEpisodes, View,
+};

@@ -1,0 +1,5 @@
+//! Served worlds through the front doors: the core, then each protocol over loopback.
+#![allow(clippy::unwrap_used)] // tests
+
+mod episodes;
+mod support;

@@ -58,7 +58,7 @@ pub enum CatalogueError {
 
 /// What someone asks for who begins an episode.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Wanted {
     /// A task's id. Its world, state and seed follow from it.
     pub task: Option<String>,

@@ -1,7 +1,8 @@
 //! Served worlds: episodes for the clients that people run.
 //!
 //! [`Episodes`] is the core, and knows no network: sessions of worlds with what was said in them, the world's
-//! tools and beside them `say` and `finish`, a verdict after the end.
+//! tools and beside them `say` and `finish`, a verdict after the end. [`rest()`] offers them over HTTP, to who runs
+//! agents: agents themselves must not reach it, since it forks episodes and tells verdicts.
 //!
 //! # What holds
 //!
@@ -11,10 +12,16 @@
 //! - This crate reads no clock and makes no random numbers: both are the caller's.
 
 mod catalogue;
+mod door;
 mod episodes;
+mod rest;
+mod server;
 mod story;
 
 pub use catalogue::{Catalogue, CatalogueError, OWN_TOOLS, Start, StartError, Wanted};
+pub use door::Door;
 pub use episodes::{
     Act, Episodes, EpisodesError, Judgement, Observation, Opening, RecoveredEpisodes, View,
 };
+pub use rest::rest;
+pub use server::{Capacity, Server};

@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod episodes;
+mod rest;
 mod support;

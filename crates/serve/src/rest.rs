@@ -1,0 +1,197 @@
+//! A small REST API for who runs agents.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use practicum_rollout::Ending;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::catalogue::{StartError, Wanted};
+use crate::door::{Door, guard};
+use crate::episodes::{Act, Episodes, EpisodesError};
+use crate::server::{Server, ServerError};
+
+/// Bytes of the largest request.
+pub(crate) const MAX_BODY: usize = 1 << 20;
+
+/// The routes, behind a door:
+///
+/// | route | what it does |
+/// |---|---|
+/// | `GET /health` | says that the server is there |
+/// | `GET /worlds` | names and titles |
+/// | `GET /tasks` | ids, worlds and requests; nothing of gold |
+/// | `POST /sessions` `{task?, world?, size?, seed?}` | begins an episode: its view and what an agent is told first |
+/// | `GET /sessions/ID` | what it is now |
+/// | `DELETE /sessions/ID` | closes it |
+/// | `POST /sessions/ID/call` `{tool, arguments?, request_id?}` | a tool of the world, `say` or `finish` |
+/// | `POST /sessions/ID/reset` `{task?, ...}` | another episode under the same id |
+/// | `POST /sessions/ID/fork` | another episode at the same instant |
+/// | `GET /sessions/ID/verdict` | the judgement of an episode that has ended |
+///
+/// What is wrong with a call itself is told in its `reply`, with status 200; every other error is
+/// `{"error": {"message": ...}}` with a status of 400 and above.
+pub fn rest(server: Server, door: Door) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/worlds", get(worlds))
+        .route("/tasks", get(tasks))
+        .route("/sessions", post(begin))
+        .route("/sessions/{id}", get(view).delete(close))
+        .route("/sessions/{id}/call", post(call))
+        .route("/sessions/{id}/reset", post(reset))
+        .route("/sessions/{id}/fork", post(fork))
+        .route("/sessions/{id}/verdict", get(verdict))
+        .fallback(|| async { failure(StatusCode::NOT_FOUND, "there is no such route") })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::new(door), guard))
+        .with_state(server)
+}
+
+type Answer = Result<Response, ServerError>;
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (status, kind, body.to_string()).into_response()
+}
+
+pub(crate) fn failure(status: StatusCode, message: &str) -> Response {
+    answer(status, &json!({"error": {"message": message}}))
+}
+
+impl IntoResponse for ServerError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            ServerError::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ServerError::Episodes(
+                EpisodesError::Unknown(_)
+                | EpisodesError::Start(StartError::NoTask(_) | StartError::NoWorld(_)),
+            ) => StatusCode::NOT_FOUND,
+            ServerError::Body(_)
+            | ServerError::Episodes(EpisodesError::BadId(_) | EpisodesError::Start(_)) => {
+                StatusCode::BAD_REQUEST
+            }
+            ServerError::Episodes(
+                EpisodesError::Taken(_) | EpisodesError::NotEnded | EpisodesError::NoTask,
+            ) => StatusCode::CONFLICT,
+            ServerError::BrokenOff | ServerError::Answer(_) | ServerError::Episodes(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        failure(status, &self.to_string())
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, ServerError> {
+    // No body is an empty one.
+    let bytes: &[u8] = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(bytes).map_err(ServerError::Body)
+}
+
+fn value(of: &impl serde::Serialize) -> Result<Value, ServerError> {
+    serde_json::to_value(of).map_err(ServerError::Answer)
+}
+
+async fn health() -> Response {
+    answer(StatusCode::OK, &json!({"status": "healthy"}))
+}
+
+async fn worlds(State(server): State<Server>) -> Response {
+    let worlds = server.episodes().catalogue().worlds();
+    let told = worlds.map(|world| {
+        let file = world.file();
+        json!({"name": world.name(), "title": file.title, "digest": world.digest()})
+    });
+    answer(StatusCode::OK, &told.collect())
+}
+
+async fn tasks(State(server): State<Server>) -> Response {
+    let tasks = server.episodes().catalogue().tasks().iter();
+    // The kind would tell that a request is to be declined.
+    let told =
+        tasks.map(|task| json!({"id": task.id, "world": task.world, "request": task.intent}));
+    answer(StatusCode::OK, &told.collect())
+}
+
+async fn begun(server: &Server, id: String, status: StatusCode) -> Answer {
+    let told = server.run(move |episodes: &Episodes, now| {
+        Ok((episodes.view(&id, now)?, episodes.opening(&id, now)?))
+    });
+    let (view, opening) = told.await?;
+    let mut body = value(&view)?;
+    body["opening"] = value(&opening)?;
+    Ok(answer(status, &body))
+}
+
+async fn begin(State(server): State<Server>, body: Bytes) -> Answer {
+    let wanted: Wanted = read(&body)?;
+    let id = server.begin(wanted).await?;
+    begun(&server, id, StatusCode::CREATED).await
+}
+
+async fn fork(State(server): State<Server>, Path(id): Path<String>) -> Answer {
+    let id = server.fork(id).await?;
+    begun(&server, id, StatusCode::CREATED).await
+}
+
+async fn reset(State(server): State<Server>, Path(id): Path<String>, body: Bytes) -> Answer {
+    let wanted: Wanted = read(&body)?;
+    let own = id.clone();
+    server
+        .run(move |episodes, now| episodes.reset(&own, &wanted, now))
+        .await?;
+    begun(&server, id, StatusCode::OK).await
+}
+
+async fn view(State(server): State<Server>, Path(id): Path<String>) -> Answer {
+    let view = server.run(move |episodes, now| episodes.view(&id, now));
+    Ok(answer(StatusCode::OK, &value(&view.await?)?))
+}
+
+async fn close(State(server): State<Server>, Path(id): Path<String>) -> Answer {
+    server.close(id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CallBody {
+    tool: String,
+    #[serde(default)]
+    arguments: Option<Box<RawValue>>,
+    #[serde(default)]
+    request_id: Option<String>,
+}
+
+async fn call(State(server): State<Server>, Path(id): Path<String>, body: Bytes) -> Answer {
+    let body: CallBody = read(&body)?;
+    let seen = server.run(move |episodes, now| {
+        let act = Act {
+            request: body.request_id.as_deref(),
+            tool: &body.tool,
+            arguments: body.arguments.as_deref().map_or("{}", RawValue::get),
+        };
+        episodes.act(&id, &act, now)
+    });
+    let seen = seen.await?;
+    let ended: Option<Ending> = seen.ended;
+    let reply: Value = serde_json::from_str(&seen.reply.content()).unwrap_or_default();
+    Ok(answer(
+        StatusCode::OK,
+        &json!({"ok": seen.reply.is_ok(), "reply": reply, "ended": ended}),
+    ))
+}
+
+async fn verdict(State(server): State<Server>, Path(id): Path<String>) -> Answer {
+    let judged = server.run(move |episodes, now| episodes.judge(&id, now));
+    Ok(answer(StatusCode::OK, &value(&judged.await?)?))
+}

@@ -59,6 +59,14 @@ const REFUSED_STATEMENTS: &[(&str, &str)] = &[
     ),
     ("UPDATE OR ROLLBACK t SET v = 'a'", "end the whole episode"),
     (
+        "INSERT INTO words (words, rank) VALUES ('rank', 'bm25(9.0)')",
+        "outlive a rollback",
+    ),
+    (
+        "INSERT INTO words (\"rank\", \"Words\") SELECT 4, :v",
+        "outlive a rollback",
+    ),
+    (
         "INSERT OR FAIL INTO t (v) VALUES ('a')",
         "half of a statement",
     ),

@@ -4,7 +4,9 @@
 //! A short run is part of the tests; `cargo xtask soak` runs a long one.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use practicum_world::{
     Actor, Draws, Sampler, Session, Snapshot, State, StateSpec, World, WorldFiles,
@@ -428,11 +430,6 @@ fn indexed(words: &str) -> WorldFiles {
                 "run = \"INSERT INTO scraps (scraps) VALUES ('optimize')\"",
             ),
             (
-                "weigh_scraps",
-                "",
-                "run = \"INSERT INTO scraps (scraps, rank) SELECT 'rank', 'bm25(2.0)' WHERE (SELECT count(*) FROM scraps) > 3\"",
-            ),
-            (
                 "find_notes",
                 "body",
                 "return = \"SELECT title, rank FROM note_words WHERE note_words MATCH '\\\"' || replace(substr(:body, 1, 5), '\\\"', '') || '\\\" *' ORDER BY rank LIMIT 9\"",
@@ -493,18 +490,23 @@ fn foreign_bytes_are_refused() {
 #[test]
 #[ignore = "minutes: run by `cargo xtask soak`"]
 fn soak() {
+    const WANTED: u64 = 1_000_000;
     let worlds = worlds();
-    let mut done = 0;
-    let mut seed = 100;
-    while done < 1_000_000 {
-        for world in &worlds {
-            Simulation::new(world, "small", seed).run(1_250);
-            done += 1_250;
+    let done = AtomicU64::new(0);
+    let seeds = AtomicU64::new(100);
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while done.load(Ordering::Relaxed) < WANTED {
+                    let seed = seeds.fetch_add(1, Ordering::Relaxed);
+                    for world in &worlds {
+                        Simulation::new(world, "small", seed).run(1_250);
+                        done.fetch_add(1_250, Ordering::Relaxed);
+                    }
+                    println!("{} operations, no difference", done.load(Ordering::Relaxed));
+                }
+            });
         }
-        seed += 1;
-        if seed % 10 == 0 {
-            println!("{done} operations, no difference");
-        }
-    }
-    println!("{done} operations, no difference");
+    });
 }

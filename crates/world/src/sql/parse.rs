@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use turso_parser::ast::{
     Cmd, ColumnConstraint, CreateTableBody, DeferSubclause, Expr, InitDeferredPred, InsertBody,
-    Literal, ResolveType, Stmt, TableConstraint, TriggerCmd, TriggerEvent, Type, Upsert, UpsertDo,
+    Literal, Name, ResolveType, Stmt, TableConstraint, TriggerCmd, TriggerEvent, Type, Upsert,
+    UpsertDo,
 };
 use turso_parser::parser::Parser;
 
@@ -216,9 +217,14 @@ fn parse(text: &str, allow: impl Fn(&Stmt) -> Result<Kind, String>) -> Result<Ve
 fn refuse(tree: &Stmt) -> Result<(), String> {
     match tree {
         Stmt::Insert {
-            or_conflict, body, ..
+            or_conflict,
+            body,
+            tbl_name,
+            columns,
+            ..
         } => {
             conflict(*or_conflict)?;
+            setting(tbl_name.name.as_str(), columns)?;
             if let InsertBody::Select(_, on_conflict) = body {
                 upsert(on_conflict.as_deref())?;
             }
@@ -227,8 +233,16 @@ fn refuse(tree: &Stmt) -> Result<(), String> {
         Stmt::CreateTrigger { commands, .. } => {
             for command in commands {
                 match command {
-                    TriggerCmd::Update { or_conflict, .. }
-                    | TriggerCmd::Insert { or_conflict, .. } => conflict(*or_conflict)?,
+                    TriggerCmd::Update { or_conflict, .. } => conflict(*or_conflict)?,
+                    TriggerCmd::Insert {
+                        or_conflict,
+                        tbl_name,
+                        col_names,
+                        ..
+                    } => {
+                        conflict(*or_conflict)?;
+                        setting(tbl_name.as_str(), col_names)?;
+                    }
                     TriggerCmd::Delete { .. } | TriggerCmd::Select(_) => {}
                 }
             }
@@ -274,6 +288,23 @@ fn is_blob(name: Option<&Type>) -> bool {
         let name = own.name.to_ascii_uppercase();
         name.trim().is_empty() || name.contains("BLOB") && !name.contains("INT")
     })
+}
+
+/// Refuses to set how an FTS5 index ranks or keeps its words: SQLite holds that in the connection, and a
+/// rollback does not bring it back, so that one session would rank as another one said.
+fn setting(table: &str, columns: &[Name]) -> Result<(), String> {
+    let names = |name: &str| {
+        columns
+            .iter()
+            .any(|own| own.as_str().eq_ignore_ascii_case(name))
+    };
+    if names(table) && names("rank") {
+        return Err(format!(
+            "the settings of an index outlive a rollback; give weights where you rank, as in ORDER BY \
+             bm25({table}, 2.0)"
+        ));
+    }
+    Ok(())
 }
 
 fn conflict(clause: Option<ResolveType>) -> Result<(), String> {

@@ -34,6 +34,8 @@ pub(crate) fn open(
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     // The tables inside an FTS5 index are the index's alone.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // A plan that looked at a bound value would be made anew for every other value: half of a search's time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     functions::register(&connection, cells, functions)?;
     for (limit, value) in [
         (Limit::SQLITE_LIMIT_LENGTH, limits.string_bytes as i32),

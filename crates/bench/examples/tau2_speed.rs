@@ -1,12 +1,12 @@
 //! Times calls and resets of the tau2 domains on gold, and weighs their environments.
 //!
-//! `cargo run --release -p practicum-bench --example tau2_speed -- DATA SECONDS`, one JSON line per domain.
+//! `cargo run --release -p practicum-bench --example tau2_speed -- DATA SECONDS [DOMAIN]`, one JSON line per domain.
 //! `peers/tau2_speed.py` runs it side by side with the official package.
 
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use practicum_bench::tau2::{Action, Benchmark, Domain, Environment, Role, Task};
 use practicum_world::State;
@@ -14,8 +14,10 @@ use serde_json::json;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Environments held at once to weigh one.
-const HELD: u64 = 20;
+/// Environments open at once to weigh one, and how many of them are live: the others wait as bytes, as they do
+/// where thousands are served.
+const HELD: u64 = 1_000;
+const LIVE: u64 = 64;
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
@@ -23,8 +25,13 @@ fn main() -> Result<(), Failure> {
         .next()
         .ok_or("give the folder of the benchmark's data")?;
     let seconds: f64 = arguments.next().map_or(Ok(2.0), |text| text.parse())?;
+    // A domain of its own process starts with an empty heap, as the weights want.
+    let only = arguments.next();
     let benchmark = Benchmark::open(Path::new(&data))?;
     for domain in Domain::ALL {
+        if only.as_ref().is_some_and(|name| name != domain.name()) {
+            continue;
+        }
         let base: Vec<String> = benchmark.splits(domain)?.remove("base").unwrap_or_default();
         let tasks: Vec<Task> = benchmark
             .tasks(domain)?
@@ -67,49 +74,86 @@ fn measure(
             task,
         );
     }
-    let (mut resets, mut calls) = (0_u32, 0_u32);
-    let (mut resetting, mut calling) = (Duration::ZERO, Duration::ZERO);
-    while (resetting + calling).as_secs_f64() < seconds {
-        for task in tasks {
-            let start = now();
-            let mut environment = Environment::of_task(domain, state, task, Role::Live)?;
-            let ready = now();
-            calls += play(&mut environment, task);
-            let done = now();
-            drop(environment);
-            resetting += (ready - start) + (now() - done);
-            calling += done - ready;
-            resets += 1;
-        }
-    }
+    let mut live_bytes = 0;
     let before = resident_bytes();
-    let mut held = Vec::new();
+    let (mut live, mut parked) = (Vec::new(), Vec::new());
     for at in 0..HELD {
         let task = &tasks[at as usize % tasks.len()];
         let mut environment = Environment::of_task(domain, state, task, Role::Live)?;
         play(&mut environment, task);
-        held.push(environment);
+        if at < LIVE {
+            live.push(environment);
+        } else {
+            parked.push(environment.session().snapshot()?);
+        }
+        if at + 1 == LIVE {
+            live_bytes = (resident_bytes() - before) / LIVE;
+        }
     }
-    let live = (resident_bytes() - before) / HELD;
-    let mut parked = 0;
-    for environment in &mut held {
-        parked += environment.session().snapshot()?.bytes().len() as u64;
+    let open_bytes = (resident_bytes() - before) / HELD;
+    let parked_bytes = parked
+        .iter()
+        .map(|snapshot| snapshot.bytes().len() as u64)
+        .sum::<u64>()
+        / (HELD - LIVE);
+    drop((live, parked));
+    let (mut resets, mut calls) = (0_u32, 0_u32);
+    let (mut resetting, mut calling) = (0.0, 0.0);
+    while resetting + calling < seconds {
+        for task in tasks {
+            let start = Mark::here();
+            let mut environment = Environment::of_task(domain, state, task, Role::Live)?;
+            let ready = Mark::here();
+            calls += play(&mut environment, task);
+            let done = Mark::here();
+            drop(environment);
+            resetting += start.until(&ready) + done.until(&Mark::here());
+            calling += ready.until(&done);
+            resets += 1;
+        }
     }
     Ok(json!({
         "domain": domain.name(),
         "calls": calls,
-        "call_us": calling.as_secs_f64() * 1e6 / f64::from(calls),
+        "call_us": calling * 1e6 / f64::from(calls),
         "resets": resets,
-        "reset_us": resetting.as_secs_f64() * 1e6 / f64::from(resets),
-        "live_bytes": live,
-        "parked_bytes": parked / HELD,
+        "reset_us": resetting * 1e6 / f64::from(resets),
+        "live_bytes": live_bytes,
+        "open_bytes": open_bytes,
+        "parked_bytes": parked_bytes,
     }))
 }
 
-/// Time is what this program is about.
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    Instant::now()
+/// An instant, and how long the thread had waited for a core until then: other programs must not count.
+struct Mark {
+    came: Instant,
+    waited: f64,
+    went: Instant,
+}
+
+impl Mark {
+    /// Time is what this program is about.
+    #[allow(clippy::disallowed_methods)]
+    fn here() -> Self {
+        Self {
+            came: Instant::now(),
+            waited: waited_seconds(),
+            went: Instant::now(),
+        }
+    }
+
+    /// Seconds of this thread's work from here to `other`.
+    fn until(&self, other: &Self) -> f64 {
+        (other.came - self.went).as_secs_f64() - (other.waited - self.waited)
+    }
+}
+
+/// How long this thread was ready to run and did not; 0 where the system does not say.
+fn waited_seconds() -> f64 {
+    std::fs::read_to_string("/proc/thread-self/schedstat")
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(1)?.parse::<f64>().ok())
+        .map_or(0.0, |nanoseconds| nanoseconds / 1e9)
 }
 
 /// Resident memory of this process; 0 where the system does not say.

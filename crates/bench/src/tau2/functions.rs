@@ -75,6 +75,20 @@ pub(crate) fn functions() -> Functions {
         let message = json(cells, 1).and_then(|value| validate(class, &value).err());
         Ok(message.map_or(Cell::Null, Cell::from))
     });
+    // What a parameter that is a list of a class's values takes. A list of nothing but objects is checked and
+    // kept in the class's form; whatever else Python can go through stays what it is.
+    functions.insert("kept_list", 2, |cells| {
+        let class = text(cells, 0).unwrap_or_default();
+        Ok(json(cells, 1)
+            .and_then(|value| kept_list(class, value).ok())
+            .map_or(Cell::Null, |value| Cell::from(value.to_string())))
+    });
+    functions.insert("list_error", 2, |cells| {
+        let class = text(cells, 0).unwrap_or_default();
+        Ok(json(cells, 1)
+            .and_then(|value| kept_list(class, value).err())
+            .map_or(Cell::Null, Cell::from))
+    });
     // A number of SQLite's as Python's str() writes it: a real always shows that it is one.
     functions.insert("python_number", 1, |cells| {
         Ok(match cells.first() {
@@ -97,6 +111,20 @@ fn of_json(
             .and_then(|value| function(&value))
             .map_or(Cell::Null, Cell::from))
     });
+}
+
+fn kept_list(class: &str, value: Value) -> Result<Value, String> {
+    let Some(elements) = spelling::elements(&value) else {
+        return Err(spelling::not_iterable(&value).unwrap_or_default());
+    };
+    if !elements.iter().all(Value::is_object) {
+        return Ok(value);
+    }
+    let kept: Result<Vec<Value>, String> = elements
+        .iter()
+        .map(|element| validate(class, element))
+        .collect();
+    kept.map(Value::from)
 }
 
 fn text(cells: &[Cell], at: usize) -> Option<&str> {

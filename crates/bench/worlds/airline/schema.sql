@@ -8,7 +8,7 @@ CREATE TABLE flights (
   departure     TEXT NOT NULL,
   arrival       TEXT NOT NULL
 ) STRICT;
-CREATE INDEX flights_by_origin ON flights (origin);
+CREATE INDEX flights_by_route ON flights (origin, destination);
 
 -- A flight on one day. What it has besides its status depends on the status.
 CREATE TABLE flight_dates (
@@ -55,6 +55,7 @@ CREATE TABLE payment_methods (
   amount    REAL,
   PRIMARY KEY (user_id, method_id)
 ) STRICT;
+CREATE INDEX payment_methods_in_order ON payment_methods (user_id, position);
 
 CREATE TABLE saved_passengers (
   user_id    TEXT NOT NULL REFERENCES users (user_id),
@@ -89,6 +90,8 @@ CREATE TABLE reservations (
   insurance        TEXT NOT NULL,
   status           TEXT
 ) STRICT;
+-- A new one comes last.
+CREATE INDEX reservations_by_position ON reservations (position);
 
 CREATE TABLE reservation_flights (
   reservation_id TEXT NOT NULL REFERENCES reservations (reservation_id),
@@ -130,8 +133,8 @@ SELECT f.flight_number AS key,
                        ELSE json_object('status', d.status,
                          'estimated_departure_time_est', d.estimated_departure,
                          'estimated_arrival_time_est', d.estimated_arrival)
-                     END ORDER BY d.position)
-                     FROM flight_dates d WHERE d.flight_number = f.flight_number))) AS value
+                     END)
+                     FROM (SELECT * FROM flight_dates d WHERE d.flight_number = f.flight_number ORDER BY d.position) d))) AS value
 FROM flights f;
 
 -- Flights that can be booked on a day.
@@ -154,14 +157,14 @@ SELECT u.user_id,
                    WHEN 'credit_card' THEN json_object('source', m.source, 'id', m.method_id,
                                                        'brand', m.brand, 'last_four', m.last_four)
                    ELSE json_object('source', m.source, 'id', m.method_id, 'amount', m.amount)
-                 END ORDER BY m.position)
-        FROM payment_methods m WHERE m.user_id = u.user_id) AS payment_methods,
+                 END)
+        FROM (SELECT * FROM payment_methods m WHERE m.user_id = u.user_id ORDER BY m.position) m) AS payment_methods,
        (SELECT json_group_array(json_object('first_name', p.first_name, 'last_name', p.last_name,
-                                            'dob', p.dob) ORDER BY p.position)
-        FROM saved_passengers p WHERE p.user_id = u.user_id) AS saved_passengers,
+                                            'dob', p.dob))
+        FROM (SELECT * FROM saved_passengers p WHERE p.user_id = u.user_id ORDER BY p.position) p) AS saved_passengers,
        u.membership,
-       (SELECT json_group_array(r.reservation_id ORDER BY r.position)
-        FROM user_reservations r WHERE r.user_id = u.user_id) AS reservations
+       (SELECT json_group_array(r.reservation_id)
+        FROM (SELECT * FROM user_reservations r WHERE r.user_id = u.user_id ORDER BY r.position) r) AS reservations
 FROM users u;
 
 CREATE VIEW user_documents AS
@@ -176,12 +179,11 @@ CREATE VIEW reservation_details AS
 SELECT r.reservation_id, r.user_id, r.origin, r.destination, r.flight_type, r.cabin,
        (SELECT json_group_array(json_object('flight_number', f.flight_number, 'origin', f.origin,
                                             'destination', f.destination, 'date', f.date,
-                                            'price', f.price) ORDER BY f.position)
-        FROM reservation_flights f WHERE f.reservation_id = r.reservation_id) AS flights,
+                                            'price', f.price))
+        FROM (SELECT * FROM reservation_flights f WHERE f.reservation_id = r.reservation_id ORDER BY f.position) f) AS flights,
        r.passengers,
-       (SELECT json_group_array(json_object('payment_id', p.payment_id, 'amount', p.amount)
-                                ORDER BY p.position)
-        FROM reservation_payments p WHERE p.reservation_id = r.reservation_id) AS payment_history,
+       (SELECT json_group_array(json_object('payment_id', p.payment_id, 'amount', p.amount))
+        FROM (SELECT * FROM reservation_payments p WHERE p.reservation_id = r.reservation_id ORDER BY p.position) p) AS payment_history,
        r.created_at, r.total_baggages, r.nonfree_baggages, r.insurance, r.status
 FROM reservations r;
 

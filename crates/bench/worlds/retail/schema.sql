@@ -16,6 +16,7 @@ CREATE TABLE variants (
   PRIMARY KEY (product_id, item_id)
 ) STRICT;
 CREATE INDEX variants_by_item ON variants (item_id);
+CREATE INDEX variants_in_order ON variants (product_id, position);
 
 CREATE TABLE users (
   user_id    TEXT PRIMARY KEY,
@@ -43,6 +44,7 @@ CREATE TABLE payment_methods (
   balance   REAL,
   PRIMARY KEY (user_id, method_id)
 ) STRICT;
+CREATE INDEX payment_methods_in_order ON payment_methods (user_id, position);
 
 CREATE TABLE user_orders (
   user_id  TEXT NOT NULL REFERENCES users (user_id),
@@ -108,9 +110,8 @@ FROM variants;
 CREATE VIEW product_details AS
 SELECT p.product_id, p.name,
        (SELECT json_group_object(v.item_id, json_object('item_id', v.item_id, 'options', json(v.options),
-                                                        'available', json(v.available), 'price', v.price)
-                                 ORDER BY v.position)
-        FROM variant_details v WHERE v.product_id = p.product_id) AS variants
+                                                        'available', json(v.available), 'price', v.price))
+        FROM (SELECT * FROM variant_details v WHERE v.product_id = p.product_id ORDER BY v.position) v) AS variants
 FROM products p;
 
 CREATE VIEW product_documents AS
@@ -131,10 +132,10 @@ SELECT u.user_id,
                    WHEN 'gift_card' THEN json_object('source', m.source, 'id', m.method_id,
                                                      'balance', m.balance)
                    ELSE json_object('source', m.source, 'id', m.method_id)
-                 END ORDER BY m.position)
-        FROM payment_methods m WHERE m.user_id = u.user_id) AS payment_methods,
-       (SELECT json_group_array(o.order_id ORDER BY o.position)
-        FROM user_orders o WHERE o.user_id = u.user_id) AS orders
+                 END)
+        FROM (SELECT * FROM payment_methods m WHERE m.user_id = u.user_id ORDER BY m.position) m) AS payment_methods,
+       (SELECT json_group_array(o.order_id)
+        FROM (SELECT * FROM user_orders o WHERE o.user_id = u.user_id ORDER BY o.position) o) AS orders
 FROM users u;
 
 CREATE VIEW user_documents AS
@@ -149,15 +150,15 @@ SELECT o.order_id, o.user_id,
                    'state', o.state, 'zip', o.zip) AS address,
        (SELECT json_group_array(json_object('name', i.name, 'product_id', i.product_id,
                                             'item_id', i.item_id, 'price', i.price,
-                                            'options', json(i.options)) ORDER BY i.position)
-        FROM order_items i WHERE i.order_id = o.order_id) AS items,
+                                            'options', json(i.options)))
+        FROM (SELECT * FROM order_items i WHERE i.order_id = o.order_id ORDER BY i.position) i) AS items,
        o.status,
        (SELECT json_group_array(json_object('tracking_id', json(f.tracking_id),
-                                            'item_ids', json(f.item_ids)) ORDER BY f.position)
-        FROM fulfillments f WHERE f.order_id = o.order_id) AS fulfillments,
+                                            'item_ids', json(f.item_ids)))
+        FROM (SELECT * FROM fulfillments f WHERE f.order_id = o.order_id ORDER BY f.position) f) AS fulfillments,
        (SELECT json_group_array(json_object('transaction_type', p.transaction_type, 'amount', p.amount,
-                                            'payment_method_id', p.method_id) ORDER BY p.position)
-        FROM payments p WHERE p.order_id = o.order_id) AS payment_history,
+                                            'payment_method_id', p.method_id))
+        FROM (SELECT * FROM payments p WHERE p.order_id = o.order_id ORDER BY p.position) p) AS payment_history,
        o.cancel_reason, o.exchange_items, o.exchange_new_items, o.exchange_payment_method_id,
        o.exchange_price_difference, o.return_items, o.return_payment_method_id
 FROM orders o;

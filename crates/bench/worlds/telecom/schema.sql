@@ -83,6 +83,9 @@ CREATE TABLE bills (
   due_date     TEXT NOT NULL,
   status       TEXT NOT NULL
 ) STRICT;
+-- A new one comes last.
+CREATE INDEX bills_by_position ON bills (position);
+CREATE INDEX bills_awaiting ON bills (status) WHERE status = 'Awaiting Payment';
 
 CREATE TABLE bill_items (
   bill_id     TEXT NOT NULL REFERENCES bills (bill_id),
@@ -164,23 +167,27 @@ CREATE TABLE network_searches (
 ) STRICT;
 
 CREATE TRIGGER network_search AFTER UPDATE OF searches ON network_searches BEGIN
-  UPDATE phone SET
-    network_connection_status = iif(n.technology = 'none', 'no_service', 'connected'),
-    network_technology_connected = n.technology,
-    network_signal_strength = iif(n.technology = 'none', 'none',
-                                  ifnull(s.signal_strength ->> ('$."' || n.technology || '"'), 'none'))
-  FROM surroundings s, (
-    SELECT CASE
-      WHEN p.sim_card_missing OR p.sim_card_status <> 'active' OR p.airplane_mode THEN 'none'
-      -- Past this point the benchmark looks at the APN settings, and stops if they are none.
-      WHEN json_type(p.apn) = 'object' AND (p.apn ->> 'apn_name' = 'broken' OR NOT u.line_active) THEN 'none'
-      WHEN p.network_mode_preference = '"4g_5g_preferred"'
-        THEN iif(ifnull(u.signal_strength ->> '$."5G"', 'none') = 'none', '4G', '5G')
-      WHEN p.network_mode_preference = '"3g_only"' THEN '3G'
-      WHEN p.network_mode_preference = '"2g_only"' THEN '2G'
-      ELSE '4G' END AS technology
-    FROM phone p, surroundings u) n;
+  UPDATE phone SET (network_connection_status, network_technology_connected, network_signal_strength) = (
+    SELECT iif(n.technology = 'none', 'no_service', 'connected'), n.technology,
+           iif(n.technology = 'none', 'none', ifnull(n.signal_strength ->> ('$."' || n.technology || '"'), 'none'))
+    FROM (
+      SELECT u.signal_strength, CASE
+        WHEN p.sim_card_missing OR p.sim_card_status <> 'active' OR p.airplane_mode THEN 'none'
+        -- Past this point the benchmark looks at the APN settings, and stops if they are none.
+        WHEN json_type(p.apn) = 'object' AND (p.apn ->> 'apn_name' = 'broken' OR NOT u.line_active) THEN 'none'
+        WHEN p.network_mode_preference = '"4g_5g_preferred"'
+          THEN iif(ifnull(u.signal_strength ->> '$."5G"', 'none') = 'none', '4G', '5G')
+        WHEN p.network_mode_preference = '"3g_only"' THEN '3G'
+        WHEN p.network_mode_preference = '"2g_only"' THEN '2G'
+        ELSE '4G' END AS technology
+      FROM phone p, surroundings u) n);
 END;
+
+-- What the phone notices of its line.
+CREATE VIEW line_states AS
+SELECT l.phone_number, l.status = 'Active' AS line_active, l.roaming_enabled AS roaming_allowed,
+       l.data_used_gb >= p.data_limit_gb + l.data_refueling_gb AS exceeded
+FROM lines l JOIN plans p ON p.plan_id = l.plan_id;
 
 CREATE VIEW plan_documents AS
 SELECT plan_id AS key, position,
@@ -216,8 +223,8 @@ SELECT b.bill_id AS key, b.position,
                    'period_start', b.period_start, 'period_end', b.period_end,
                    'issue_date', b.issue_date, 'total_due', b.total_due, 'due_date', b.due_date,
                    'line_items', json((SELECT json_group_array(json_object('description', i.description,
-                       'amount', i.amount, 'date', i.date, 'item_type', i.item_type) ORDER BY i.position)
-                     FROM bill_items i WHERE i.bill_id = b.bill_id)),
+                       'amount', i.amount, 'date', i.date, 'item_type', i.item_type))
+                     FROM (SELECT * FROM bill_items i WHERE i.bill_id = b.bill_id ORDER BY i.position) i)),
                    'status', b.status) AS value
 FROM bills b;
 
@@ -231,12 +238,12 @@ SELECT c.customer_id AS key, c.position,
                    'account_status', c.account_status,
                    'payment_methods', json((SELECT json_group_array(json_object('method_type', m.method_type,
                        'account_number_last_4', m.account_number_last_4,
-                       'expiration_date', m.expiration_date) ORDER BY m.position)
-                     FROM customer_payment_methods m WHERE m.customer_id = c.customer_id)),
-                   'line_ids', json((SELECT json_group_array(l.line_id ORDER BY l.position)
-                     FROM customer_lines l WHERE l.customer_id = c.customer_id)),
-                   'bill_ids', json((SELECT json_group_array(b.bill_id ORDER BY b.position)
-                     FROM customer_bills b WHERE b.customer_id = c.customer_id)),
+                       'expiration_date', m.expiration_date))
+                     FROM (SELECT * FROM customer_payment_methods m WHERE m.customer_id = c.customer_id ORDER BY m.position) m)),
+                   'line_ids', json((SELECT json_group_array(l.line_id)
+                     FROM (SELECT * FROM customer_lines l WHERE l.customer_id = c.customer_id ORDER BY l.position) l)),
+                   'bill_ids', json((SELECT json_group_array(b.bill_id)
+                     FROM (SELECT * FROM customer_bills b WHERE b.customer_id = c.customer_id ORDER BY b.position) b)),
                    'created_at', c.created_at, 'last_extension_date', c.last_extension_date,
                    'goodwill_credit_used_this_year', c.goodwill_credit_used_this_year) AS value
 FROM customers c;

@@ -14,14 +14,20 @@
 mod catalogue;
 mod door;
 mod episodes;
+mod listen;
+mod metrics;
 mod rest;
+mod routes;
+mod seal;
 mod server;
 mod story;
 
 pub use catalogue::{Catalogue, CatalogueError, OWN_TOOLS, Start, StartError, Wanted};
 pub use door::Door;
 pub use episodes::{
-    Act, Episodes, EpisodesError, Judgement, Observation, Opening, RecoveredEpisodes, View,
+    Act, EpisodeSnapshot, Episodes, EpisodesError, Judgement, Observation, Opening,
+    RecoveredEpisodes, View,
 };
-pub use rest::rest;
+pub use listen::listen;
+pub use routes::routes;
 pub use server::{Capacity, Server};

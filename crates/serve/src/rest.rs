@@ -1,12 +1,9 @@
 //! A small REST API for who runs agents.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use practicum_rollout::Ending;
@@ -16,18 +13,13 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::catalogue::{StartError, Wanted};
-use crate::door::{Door, guard};
-use crate::episodes::{Act, Episodes, EpisodesError};
-use crate::server::{Server, ServerError};
+use crate::episodes::{Episodes, EpisodesError};
+use crate::server::{OwnedAct, Server, ServerError, handle_of};
 
-/// Bytes of the largest request.
-pub(crate) const MAX_BODY: usize = 1 << 20;
-
-/// The routes, behind a door:
+/// The routes for who runs agents:
 ///
 /// | route | what it does |
 /// |---|---|
-/// | `GET /health` | says that the server is there |
 /// | `GET /worlds` | names and titles |
 /// | `GET /tasks` | ids, worlds and requests; nothing of gold |
 /// | `POST /sessions` `{task?, world?, size?, seed?}` | begins an episode: its view and what an agent is told first |
@@ -40,9 +32,8 @@ pub(crate) const MAX_BODY: usize = 1 << 20;
 ///
 /// What is wrong with a call itself is told in its `reply`, with status 200; every other error is
 /// `{"error": {"message": ...}}` with a status of 400 and above.
-pub fn rest(server: Server, door: Door) -> Router {
+pub(crate) fn rest() -> Router<Server> {
     Router::new()
-        .route("/health", get(health))
         .route("/worlds", get(worlds))
         .route("/tasks", get(tasks))
         .route("/sessions", post(begin))
@@ -51,15 +42,11 @@ pub fn rest(server: Server, door: Door) -> Router {
         .route("/sessions/{id}/reset", post(reset))
         .route("/sessions/{id}/fork", post(fork))
         .route("/sessions/{id}/verdict", get(verdict))
-        .fallback(|| async { failure(StatusCode::NOT_FOUND, "there is no such route") })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(Arc::new(door), guard))
-        .with_state(server)
 }
 
 type Answer = Result<Response, ServerError>;
 
-fn answer(status: StatusCode, body: &Value) -> Response {
+pub(crate) fn answer(status: StatusCode, body: &Value) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (status, kind, body.to_string()).into_response()
 }
@@ -72,14 +59,17 @@ impl IntoResponse for ServerError {
     fn into_response(self) -> Response {
         let status = match &self {
             ServerError::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ServerError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
             ServerError::Episodes(
                 EpisodesError::Unknown(_)
                 | EpisodesError::Start(StartError::NoTask(_) | StartError::NoWorld(_)),
             ) => StatusCode::NOT_FOUND,
+            error if error.is_infrastructure() => StatusCode::INTERNAL_SERVER_ERROR,
             ServerError::Body(_)
-            | ServerError::Episodes(EpisodesError::BadId(_) | EpisodesError::Start(_)) => {
-                StatusCode::BAD_REQUEST
-            }
+            | ServerError::Snapshot(_)
+            | ServerError::Episodes(
+                EpisodesError::BadId(_) | EpisodesError::Start(_) | EpisodesError::Snapshot(_),
+            ) => StatusCode::BAD_REQUEST,
             ServerError::Episodes(
                 EpisodesError::Taken(_) | EpisodesError::NotEnded | EpisodesError::NoTask,
             ) => StatusCode::CONFLICT,
@@ -99,10 +89,6 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, ServerError> {
 
 fn value(of: &impl serde::Serialize) -> Result<Value, ServerError> {
     serde_json::to_value(of).map_err(ServerError::Answer)
-}
-
-async fn health() -> Response {
-    answer(StatusCode::OK, &json!({"status": "healthy"}))
 }
 
 async fn worlds(State(server): State<Server>) -> Response {
@@ -128,6 +114,7 @@ async fn begun(server: &Server, id: String, status: StatusCode) -> Answer {
     });
     let (view, opening) = told.await?;
     let mut body = value(&view)?;
+    body["mcp"] = format!("/s/{}/mcp", handle_of(&view.id)).into();
     body["opening"] = value(&opening)?;
     Ok(answer(status, &body))
 }
@@ -174,15 +161,12 @@ struct CallBody {
 
 async fn call(State(server): State<Server>, Path(id): Path<String>, body: Bytes) -> Answer {
     let body: CallBody = read(&body)?;
-    let seen = server.run(move |episodes, now| {
-        let act = Act {
-            request: body.request_id.as_deref(),
-            tool: &body.tool,
-            arguments: body.arguments.as_deref().map_or("{}", RawValue::get),
-        };
-        episodes.act(&id, &act, now)
-    });
-    let seen = seen.await?;
+    let act = OwnedAct {
+        request: body.request_id,
+        tool: body.tool,
+        arguments: body.arguments.as_deref().map_or("{}", RawValue::get).into(),
+    };
+    let seen = server.act(&id, act).await?;
     let ended: Option<Ending> = seen.ended;
     let reply: Value = serde_json::from_str(&seen.reply.content()).unwrap_or_default();
     Ok(answer(
@@ -192,6 +176,5 @@ async fn call(State(server): State<Server>, Path(id): Path<String>, body: Bytes)
 }
 
 async fn verdict(State(server): State<Server>, Path(id): Path<String>) -> Answer {
-    let judged = server.run(move |episodes, now| episodes.judge(&id, now));
-    Ok(answer(StatusCode::OK, &value(&judged.await?)?))
+    Ok(answer(StatusCode::OK, &value(&server.judge(&id).await?)?))
 }

@@ -9,4 +9,6 @@ mod docs;
 mod quickstart;
 mod real_specs;
 mod same_bytes;
+mod serve;
+mod serving;
 mod support;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use practicum_rollout::EpisodeLimits;
-use practicum_serve::{Capacity, Door, Episodes, Server, rest};
+use practicum_serve::{Capacity, Door, Episodes, Server, routes};
 use serde_json::{Value, json};
 
 use crate::support::{catalogue, gold, shop};
@@ -32,7 +32,7 @@ impl Served {
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
             .unwrap();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(async move { axum::serve(listener, rest(server, door)).await });
+        runtime.spawn(async move { axum::serve(listener, routes(server, door)).await });
         Self {
             address,
             _runtime: runtime,
@@ -168,6 +168,7 @@ fn at_capacity_one_waits_for_a_place() {
         episodes: 1,
         queue: 1,
         wait: Duration::from_mins(10),
+        ..Capacity::default()
     };
     let served = Served::start(capacity, Door::default());
     assert_eq!(served.ask("POST /sessions", &json!({})).0, 201);

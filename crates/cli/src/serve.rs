@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use practicum_rollout::EpisodeLimits;
-use practicum_serve::{Capacity, Catalogue, Door, Episodes, Server, listen, routes};
+use practicum_serve::{
+    Capacity, Catalogue, Door, Episodes, Server, StdioError, Wanted, listen, routes, stdio,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -77,6 +79,12 @@ pub(crate) struct Arguments {
     /// Calls per episode.
     #[arg(long, default_value_t = EpisodeLimits::default().calls)]
     calls: usize,
+    /// Serve one agent by MCP over standard input and output, in place of listening.
+    #[arg(long, conflicts_with_all = ["address", "token_file", "hosts", "journal"])]
+    stdio: bool,
+    /// With --stdio: the task; the first one unless given.
+    #[arg(long, requires = "stdio")]
+    task: Option<String>,
     /// What is logged to standard error.
     #[arg(long, value_enum, default_value_t = Log::Text)]
     log: Log,
@@ -118,7 +126,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         )
         .build()
         .map_err(|error| CommandError::work(format!("threads cannot be started: {error}")))?;
+    if arguments.stdio {
+        return runtime.block_on(serve_stdio(arguments, episodes));
+    }
     runtime.block_on(serve(arguments, token, episodes, journal))
+}
+
+/// Serves one agent over standard input and output. What its episode was worth is said at the end, on standard
+/// error: standard output is the protocol's.
+async fn serve_stdio(arguments: &Arguments, episodes: Episodes) -> Result<()> {
+    let server = server(arguments, episodes)?;
+    let wanted = Wanted {
+        task: arguments.task.clone(),
+        ..Wanted::default()
+    };
+    let judged = stdio(server, wanted).await.map_err(|error| match error {
+        StdioError::Episodes(error) if !error.is_infrastructure() => {
+            CommandError::user(error.to_string())
+        }
+        error => CommandError::work(error.to_string()),
+    })?;
+    match judged {
+        None => line("the agent left before it finished"),
+        Some(judged) => line(&serde_json::to_string(&judged).unwrap_or_default()),
+    }
+    Ok(())
 }
 
 /// The episodes: those of the journal, if there is one, else none.
@@ -158,12 +190,7 @@ fn episodes(
     Ok(recovered.episodes)
 }
 
-async fn serve(
-    arguments: &Arguments,
-    token: Option<String>,
-    episodes: Episodes,
-    journal: Option<JournalFolder>,
-) -> Result<()> {
+fn server(arguments: &Arguments, episodes: Episodes) -> Result<Server> {
     let seconds = Duration::from_secs;
     let capacity = Capacity {
         episodes: arguments.sessions,
@@ -178,7 +205,16 @@ async fn serve(
     // Asked once before: where the system gives no random numbers, nothing is served.
     random_id()?;
     let ids = || random_id().unwrap_or_default();
-    let mut server = Server::new(episodes, capacity, clock, ids);
+    Ok(Server::new(episodes, capacity, clock, ids))
+}
+
+async fn serve(
+    arguments: &Arguments,
+    token: Option<String>,
+    episodes: Episodes,
+    journal: Option<JournalFolder>,
+) -> Result<()> {
+    let mut server = server(arguments, episodes)?;
     if let Some(token) = &token {
         server.seal_with(token);
     }

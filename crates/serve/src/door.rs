@@ -1,6 +1,7 @@
 //! Who may come in: requests for a known host, from no foreign page, with the token where one is asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -13,13 +14,20 @@ use crate::routes::MAX_BODY;
 /// Names under which a server on this machine is reached.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
+/// Paths for agents: each holds the handle of a session, which is as good as a token.
+const AGENTS: &str = "/s/";
+
+/// How long a request may take. A WebSocket's takes until the socket is open.
+const PATIENCE: Duration = Duration::from_mins(5);
+
 /// What a request must show. A browser page of another site can reach loopback servers: it is known by its
 /// `Origin`, or, where its name was bound to this address, by its `Host`.
 #[derive(Debug, Clone, Default)]
 pub struct Door {
     /// Host names, without port, under which the server is known beside those of this machine.
     pub hosts: Vec<String>,
-    /// What `Authorization: Bearer` must hold. Needed wherever others than this machine can connect.
+    /// What `Authorization: Bearer` must hold. Needed wherever others than this machine can connect, and where
+    /// agents can: they have the address of their own session's MCP, which needs no token, and nothing else.
     pub token: Option<String>,
 }
 
@@ -34,7 +42,7 @@ impl Door {
     }
 
     /// The status and the reason for which a request stays outside.
-    fn refusal(&self, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    fn refusal(&self, path: &str, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
         if !text(header::HOST).is_some_and(|host| self.knows(host)) {
             return Some((StatusCode::FORBIDDEN, "this server has no such host name"));
@@ -50,6 +58,9 @@ impl Door {
         if length.is_some_and(|length| length > MAX_BODY) {
             return Some((StatusCode::PAYLOAD_TOO_LARGE, "a request has 1 MiB at most"));
         }
+        if path.starts_with(AGENTS) {
+            return None;
+        }
         let token = self.token.as_ref()?;
         let given = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         // Digests compare in constant time: how long it takes tells nothing of the token.
@@ -63,8 +74,14 @@ impl Door {
 }
 
 pub(crate) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    match door.refusal(request.headers()) {
-        None => next.run(request).await,
+    match door.refusal(request.uri().path(), request.headers()) {
+        None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
+            Ok(response) => response,
+            // Its body did not come, as a rule: places are waited for for a shorter time.
+            Err(_) => {
+                failure(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
+            }
+        },
         Some((status, reason)) => failure(status, reason).into_response(),
     }
 }

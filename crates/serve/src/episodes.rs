@@ -11,7 +11,7 @@ use practicum_rollout::{Ending, EpisodeLimits, Fault, TemplateUser, system_messa
 use practicum_task::Task;
 use practicum_world::{
     Actor, CallError, ErrorKind, Outcome, Reply, Request, Sessions, SessionsError, StateError,
-    Verdict, verify,
+    Verdict, World, verify,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -404,14 +404,12 @@ impl Episodes {
                 .catalogue
                 .world(&start.world)
                 .ok_or_else(|| StartError::NoWorld(start.world.clone()))?;
-            let mut tools = tools_of(world);
-            tools.insert(tools.len().saturating_sub(1), say_tool());
             Ok(Opening {
                 system: system_message(world),
                 user: self
                     .task(start)?
                     .map(|task| TemplateUser::new(task).opening()),
-                tools,
+                tools: tools(world),
             })
         })
     }
@@ -862,6 +860,13 @@ struct Finish {
     outcome: Outcome,
     #[serde(default)]
     answer: Option<String>,
+}
+
+/// The tools of an episode of a world as a model reads them, `say` and `finish` last.
+pub(crate) fn tools(world: &World) -> Vec<Value> {
+    let mut tools = tools_of(world);
+    tools.insert(tools.len().saturating_sub(1), say_tool());
+    tools
 }
 
 /// The tool by which an agent talks to the user.

@@ -15,7 +15,10 @@ mod catalogue;
 mod door;
 mod episodes;
 mod listen;
+mod mcp;
 mod metrics;
+mod openapi;
+mod openenv;
 mod rest;
 mod routes;
 mod seal;
@@ -29,5 +32,6 @@ pub use episodes::{
     RecoveredEpisodes, View,
 };
 pub use listen::listen;
+pub use mcp::{StdioError, stdio};
 pub use routes::routes;
 pub use server::{Capacity, Server};

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::catalogue::Wanted;
 use crate::episodes::{Act, Episodes, EpisodesError, Judgement, Observation};
 use crate::metrics::{Closed, Metrics};
+use crate::openenv::Attachments;
 use crate::seal::Seal;
 
 /// How many episodes there may be, how long one waits for a place, and when a place is taken back.
@@ -66,6 +67,7 @@ struct Shared {
     /// Agents' handles, and the episodes that they stand for.
     handles: RwLock<BTreeMap<String, String>>,
     seal: Seal,
+    attachments: Attachments,
     stopping: watch::Sender<bool>,
 }
 
@@ -150,7 +152,13 @@ impl Server {
         let begun = episodes.len();
         let free = capacity.episodes.saturating_sub(begun);
         let metrics = Metrics::new(episodes.catalogue().worlds().map(|world| world.name()));
-        let handles = episodes.ids().into_iter().map(|id| (handle_of(&id), id));
+        // What a lease takes off the time of the last use must not be before the clock's zero.
+        let clock = move || clock().saturating_add(capacity.idle);
+        let known = episodes.ids();
+        for id in &known {
+            episodes.touch(id, clock());
+        }
+        let handles = known.into_iter().map(|id| (handle_of(&id), id));
         Self {
             shared: Arc::new(Shared {
                 handles: RwLock::new(handles.collect()),
@@ -163,6 +171,7 @@ impl Server {
                 beyond: AtomicUsize::new(begun.saturating_sub(capacity.episodes)),
                 waiting: AtomicUsize::new(0),
                 metrics,
+                attachments: Attachments::default(),
                 stopping: watch::Sender::new(false),
             }),
         }
@@ -222,6 +231,10 @@ impl Server {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    pub(crate) fn attachments(&self) -> &Attachments {
+        &self.shared.attachments
     }
 
     pub(crate) fn seal(&self) -> &Seal {

@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod episodes;
+mod openenv;
 mod rest;
+mod served;
 mod support;

@@ -54,7 +54,8 @@ async def resume(plan):
     first = GenericEnvClient(base_url=URL)
     await first.connect()
     opening = await first.reset(task=plan["task"])
-    session = opening.observation["session_id"]
+    session = opening.metadata["session_id"]
+    assert session not in json.dumps(opening.observation)
     half = len(plan["acts"]) // 2
     for at, act in enumerate(plan["acts"][:half]):
         last = await first.step(step(act, request_id=f"act-{at}"))

@@ -28,16 +28,17 @@ fn environment(name: &str, packages: &[&str]) -> Option<PathBuf> {
         done.is_ok_and(|done| done.status.success())
     };
     let installed = run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        && run(Command::new(folder.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args(["--retries", "1", "--timeout", "20"])
-            .args(packages));
+        && (packages.is_empty()
+            || run(Command::new(folder.join("bin/python"))
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                ])
+                .args(["--retries", "1", "--timeout", "20"])
+                .args(packages)));
     if !installed {
         println!("skipped: {wanted} cannot be installed here");
         return None;
@@ -70,17 +71,12 @@ fn script(name: &str) -> String {
     folder.join(name).to_str().unwrap().to_string()
 }
 
-/// Three tasks with the acts that pass them, for a client to play: two that change something.
-fn plan(bench: &Bench, shop: &Shop) -> String {
-    let (changing, asking): (Vec<_>, Vec<_>) = shop
-        .tasks
-        .iter()
-        .partition(|task| !task.kind.changes_nothing());
-    let tasks = changing.iter().take(2).chain(asking.iter().take(1));
+/// The first tasks with the acts that pass them, for a client to play.
+fn plan(bench: &Bench, shop: &Shop, count: usize) -> String {
+    let tasks = shop.tasks.iter().take(count);
     let plans: Vec<Value> = tasks
         .map(|task| json!({"task": task.id, "request": task.intent, "acts": shop.gold(task)}))
         .collect();
-    assert_eq!(plans.len(), 3);
     let path = bench.write("plan.json", Value::from(plans).to_string());
     path.to_str().unwrap().to_string()
 }
@@ -99,13 +95,13 @@ fn openenv() {
     let serving = shop.serve(&bench, &[]);
     let told = run(
         &folder.join("bin/openenv"),
-        &["validate", "--url", &url(&serving)],
+        &["validate", "--json", "--url", &url(&serving)],
         &bench,
     );
     let report: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(report["passed"], json!(true), "{told}");
     assert_eq!(report["summary"]["passed_count"], json!(6), "{told}");
-    let plan = plan(&bench, &shop);
+    let plan = plan(&bench, &shop, 6);
     let script = script("openenv_clients.py");
     let told = run(
         &folder.join("bin/python"),
@@ -123,10 +119,108 @@ fn mcp() {
     let bench = Bench::new();
     let shop = Shop::new(&bench);
     let serving = shop.serve(&bench, &[]);
-    let plan = plan(&bench, &shop);
+    let plan = plan(&bench, &shop, 6);
     let (script, url) = (script("mcp_client.py"), url(&serving));
     let mut arguments = vec![script.as_str(), &url, &plan];
     arguments.extend([env!("CARGO_BIN_EXE_practicum"), "serve", "--stdio"]);
     arguments.extend(shop.arguments.iter().map(String::as_str));
     println!("{}", run(&folder.join("bin/python"), &arguments, &bench));
+}
+
+/// A block of the manual, by its name.
+fn block(bench: &Bench, name: &str) -> String {
+    let text = std::fs::read_to_string(workspace().join("docs/serve.md")).unwrap();
+    let fence = text
+        .lines()
+        .find(|line| line.starts_with("```") && line.ends_with(&format!(" {name}")));
+    let (_, rest) = text.split_once(&format!("{}\n", fence.unwrap())).unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    let path = bench.write(&format!("{name}.txt"), block);
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn trl() {
+    let Some(folder) = environment("trl", &["transformers==5.24.0"]) else {
+        return;
+    };
+    let bench = Bench::new();
+    let shop = Shop::new(&bench);
+    let serving = shop.serve(&bench, &[]);
+    let adapter = std::fs::read(workspace().join("clients/python/practicum_client.py")).unwrap();
+    bench.write("practicum_client.py", adapter);
+    let trainer = std::fs::read(script("trl_trainer.py")).unwrap();
+    bench.write("trl_trainer.py", trainer);
+    let (plan, block) = (plan(&bench, &shop, shop.tasks.len()), block(&bench, "trl"));
+    let arguments = ["trl_trainer.py", &url(&serving), &plan, &block];
+    println!("{}", run(&folder.join("bin/python"), &arguments, &bench));
+}
+
+#[test]
+fn verifiers() {
+    let Some(folder) = environment("verifiers", &["verifiers[openenv]==0.4.0"]) else {
+        return;
+    };
+    let bench = Bench::new();
+    let shop = Shop::new(&bench);
+    let serving = shop.serve(&bench, &[]);
+    let (script, plan) = (script("verifiers_eval.py"), plan(&bench, &shop, 4));
+    let block = block(&bench, "verifiers");
+    let arguments = [script.as_str(), &url(&serving), &plan, &block];
+    println!("{}", run(&folder.join("bin/python"), &arguments, &bench));
+}
+
+#[test]
+fn requests_as_the_manual_has_them() {
+    let Some(folder) = environment("plain", &[]) else {
+        return;
+    };
+    let bench = Bench::new();
+    let shop = Shop::new(&bench);
+    let serving = shop.serve(&bench, &[]);
+    let text = std::fs::read_to_string(block(&bench, "rest")).unwrap();
+    bench.write(
+        "rest.py",
+        text.replace("http://localhost:8000", &url(&serving)),
+    );
+    let told = run(&folder.join("bin/python"), &["rest.py"], &bench);
+    assert!(told.contains("/mcp\n") && told.ends_with("0.0\n"), "{told}");
+    // The configuration of an MCP client names a world that ships, and options that are there.
+    let config = std::fs::read_to_string(block(&bench, "mcp")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    let own = &config["mcpServers"]["hotel"];
+    assert_eq!(own["command"], "practicum");
+    let arguments: Vec<&str> = own["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|own| own.as_str().unwrap())
+        .collect();
+    let world = workspace().join(arguments[1]);
+    let list = concat!(
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","#,
+        r#""capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        "\n",
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#,
+        "\n",
+    );
+    let requests = bench.write("requests", list);
+    let ran = bench
+        .command(&[arguments[0], world.to_str().unwrap(), arguments[2]])
+        .stdin(std::fs::File::open(requests).unwrap())
+        .output()
+        .unwrap();
+    let out = String::from_utf8(ran.stdout).unwrap();
+    let answers: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        answers[0]["result"]["protocolVersion"], "2025-06-18",
+        "{out}"
+    );
+    assert!(answers[1]["result"]["tools"].is_array(), "{out}");
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("left before it finished"));
 }

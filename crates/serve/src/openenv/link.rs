@@ -113,12 +113,12 @@ impl Link {
         if !ignored.is_empty() {
             metadata["ignored"] = ignored.into();
         }
+        // Trainers show the observation to the model. The session's id is for them alone: it is beside it.
         Ok(json!({
             "observation": {
                 "system": opening.system,
                 "request": opening.user,
-                "session_id": id,
-                "metadata": metadata,
+                "metadata": {},
             },
             "reward": null,
             "done": false,
@@ -257,7 +257,7 @@ impl Link {
                 "tool_name": tool,
                 "result": content(seen),
                 "error": error,
-                "metadata": metadata,
+                "metadata": {},
             },
             "reward": reward,
             "done": seen.ended.is_some(),

@@ -118,11 +118,10 @@ fn reset_schema() -> Value {
     json!({
         "title": "OpeningObservation",
         "type": "object",
-        "required": ["system", "request", "session_id"],
+        "required": ["system", "request"],
         "properties": {
             "system": {"type": "string", "description": "The world's policy and the time."},
             "request": {"type": ["string", "null"], "description": "What the user asks for."},
-            "session_id": {"type": "string", "description": "By which the session is found again."},
             "metadata": {"type": "object", "additionalProperties": true}
         }
     })

@@ -180,7 +180,7 @@ fn who_is_gone_has_the_lease_and_who_stays_the_idle_time() {
     assert_eq!(served.ask("POST /sessions", &json!({})).0, 201);
     let mut socket = served.socket("/ws");
     let begun = socket.ask(&json!({"type": "reset"}));
-    let id = begun["data"]["observation"]["session_id"].as_str().unwrap();
+    let id = begun["data"]["metadata"]["session_id"].as_str().unwrap();
     let path = format!("/sessions/{id}");
     drop(socket);
     // The server sees the end of the socket when it sees it.

@@ -39,7 +39,15 @@ impl Drop for Own {
 fn start(arguments: &[&str]) -> (Own, Server) {
     let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds/hotel");
     let mut child = Command::new(env!("CARGO_BIN_EXE_practicum"))
-        .args(["serve", "--address", "127.0.0.1:0", "--rate", "1000000", "--calls", "100000000"])
+        .args([
+            "serve",
+            "--address",
+            "127.0.0.1:0",
+            "--rate",
+            "1000000",
+            "--calls",
+            "100000000",
+        ])
         .args(arguments)
         .arg(world)
         .stderr(Stdio::piped())
@@ -50,7 +58,10 @@ fn start(arguments: &[&str]) -> (Own, Server) {
     let mut line = String::new();
     let address = loop {
         line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it stopped at once");
+        assert!(
+            lines.read_line(&mut line).unwrap() > 0,
+            "it stopped at once"
+        );
         if let Some((_, rest)) = line.split_once(" on http://") {
             break rest.split(',').next().unwrap().to_string();
         }
@@ -79,7 +90,11 @@ fn ask(socket: &mut WebSocket<TcpStream>, text: &str) -> String {
 
 fn get(server: &Server, path: &str) -> String {
     let mut stream = TcpStream::connect(&server.address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text
@@ -87,26 +102,43 @@ fn get(server: &Server, path: &str) -> String {
 
 fn metric(server: &Server, name: &str) -> u64 {
     let text = get(server, "/metrics");
-    let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(&format!("{name} ")));
     line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 /// Seconds of processor that a process has used.
 fn cpu(process: u32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+    let fields: Vec<&str> = text
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
     ticks / TICKS
 }
 
 fn memory_mib(process: u32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = text.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<f64>()
+        .unwrap()
+        / 1024.0
 }
 
 fn files(process: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
+    std::fs::read_dir(format!("/proc/{process}/fd"))
+        .unwrap()
+        .count()
 }
 
 fn call(tool: &str, arguments: &Value) -> String {
@@ -137,7 +169,10 @@ fn steps(name: &str, server: &Server, step: &str) {
                 })
             })
             .collect();
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect()
     });
     let seconds = begun.elapsed().as_secs_f64();
     let (used, own) = (cpu(server.process) - used, cpu(std::process::id()) - own);
@@ -182,7 +217,7 @@ fn resets(name: &str, server: &Server, count: usize) {
 /// without a word, a third over HTTP; again and again. What is left when the leases are over.
 fn abandoned(server: &Server) {
     println!("{SESSIONS} sessions begun, used, abandoned; {ROUNDS} times:");
-    let look = call("list_hotels", &json!({}));
+    let look = call("find_hotels", &json!({}));
     for round in 1..=ROUNDS {
         std::thread::scope(|scope| {
             for client in 0..CLIENTS {
@@ -244,15 +279,27 @@ fn main() {
         println!("{:<28} {:.1} MiB", "peer: memory", memory_mib(peer.process));
     }
     let (_own, server) = start(&[]);
-    steps("a call that is no tool", &server, &call("no_such_tool", &json!({})));
-    steps("a read (list_hotels)", &server, &call("list_hotels", &json!({})));
+    steps(
+        "a call that is no tool",
+        &server,
+        &call("no_such_tool", &json!({})),
+    );
+    steps(
+        "a read (find_hotels)",
+        &server,
+        &call("find_hotels", &json!({})),
+    );
     resets("reset", &server, 200);
     println!("{:<28} {:.1} MiB", "memory", memory_mib(server.process));
     drop(_own);
     let journal = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve-journal");
     let _ = std::fs::remove_dir_all(&journal);
     let (_own, server) = start(&["--journal", journal.to_str().unwrap()]);
-    steps("a read, with a journal", &server, &call("list_hotels", &json!({})));
+    steps(
+        "a read, with a journal",
+        &server,
+        &call("find_hotels", &json!({})),
+    );
     drop(_own);
     let (_own, server) = start(&["--lease", "1", "--idle", "2"]);
     abandoned(&server);

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use practicum_rollout::EpisodeLimits;
@@ -13,6 +13,29 @@ use tungstenite::{Message, WebSocket};
 
 use crate::support::catalogue;
 
+/// Panics on the servers' threads so far, of all tests of this process.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts panics on the servers' threads, where nobody would see them.
+fn watch_for_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let thread = std::thread::current();
+            if thread.name().is_some_and(|name| name.starts_with("served")) {
+                PANICS.fetch_add(1, Ordering::SeqCst);
+            }
+            before(panic);
+        }));
+    });
+}
+
+/// How often a server has panicked.
+pub(crate) fn panics() -> usize {
+    PANICS.load(Ordering::SeqCst)
+}
+
 /// A server on a free port of this machine, until it is dropped.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
@@ -21,7 +44,7 @@ pub(crate) struct Served {
     pub(crate) clock: Arc<AtomicU64>,
     runtime: Option<tokio::runtime::Runtime>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
-    done: Option<std::sync::mpsc::Receiver<()>>,
+    done: Option<tokio::sync::oneshot::Receiver<()>>,
 }
 
 impl Served {
@@ -31,6 +54,7 @@ impl Served {
     }
 
     pub(crate) fn of(episodes: Episodes, capacity: Capacity, door: Door) -> Self {
+        watch_for_panics();
         let count = AtomicU64::new(0);
         let ids = move || format!("s{}", count.fetch_add(1, Ordering::SeqCst));
         let clock = Arc::new(AtomicU64::new(0));
@@ -39,6 +63,7 @@ impl Served {
         let server = Server::new(episodes, capacity, now, ids);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
+            .thread_name("served")
             .enable_all()
             .build()
             .unwrap();
@@ -47,7 +72,7 @@ impl Served {
             .unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (told, done) = std::sync::mpsc::channel();
+        let (told, done) = tokio::sync::oneshot::channel();
         let own = server.clone();
         runtime.spawn(async move {
             let stopped = async {
@@ -69,7 +94,7 @@ impl Served {
     /// Asks the server to stop and waits until it has.
     pub(crate) fn stop(mut self) {
         drop(self.stop.take());
-        self.done.take().unwrap().recv().unwrap();
+        self.done.take().unwrap().blocking_recv().unwrap();
     }
 
     pub(crate) fn close_idle(&self) -> usize {

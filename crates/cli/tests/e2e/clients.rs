@@ -224,3 +224,75 @@ fn requests_as_the_manual_has_them() {
     assert!(answers[1]["result"]["tools"].is_array(), "{out}");
     assert!(String::from_utf8_lossy(&ran.stderr).contains("left before it finished"));
 }
+
+/// The scenarios of MCP's conformance suite that apply to a server with tools of its own: the others ask for the
+/// suite's own tools, prompts and resources.
+const SCENARIOS: [(&str, &str); 10] = [
+    ("server-initialize", "2025-06-18"),
+    ("server-initialize", "2025-11-25"),
+    ("ping", "2025-06-18"),
+    ("ping", "2025-11-25"),
+    ("tools-list", "2025-06-18"),
+    ("tools-list", "2025-11-25"),
+    ("tools-list", "2026-07-28"),
+    ("dns-rebinding-protection", "2025-11-25"),
+    ("dns-rebinding-protection", "2026-07-28"),
+    ("http-header-validation", "2026-07-28"),
+];
+
+#[test]
+fn mcp_conformance() {
+    let packages = [
+        "node@22.23.3",
+        "@modelcontextprotocol/conformance@0.2.0-alpha.12",
+    ];
+    let folder = workspace().join("target/clients/conformance");
+    let whole = folder.join("whole");
+    std::fs::create_dir_all(&folder).unwrap();
+    let lock = std::fs::File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    if !whole.exists() {
+        let npm = Command::new("npm")
+            .args([
+                "install",
+                "--silent",
+                "--no-audit",
+                "--fetch-retries",
+                "1",
+                "--prefix",
+            ])
+            .arg(&folder)
+            .args(packages)
+            .stdin(Stdio::null())
+            .output();
+        if !npm.is_ok_and(|done| done.status.success()) {
+            println!("skipped: {packages:?} cannot be installed here");
+            return;
+        }
+        std::fs::write(whole, "").unwrap();
+    }
+    let bench = Bench::new();
+    let shop = Shop::new(&bench);
+    let serving = shop.serve(&bench, &[]);
+    let (_, begun) = serving.ask("POST /sessions", &json!({}));
+    let url = url(&serving) + begun["mcp"].as_str().unwrap();
+    let suite = folder.join("node_modules/@modelcontextprotocol/conformance/dist/index.js");
+    for (scenario, version) in SCENARIOS {
+        let arguments = [
+            suite.to_str().unwrap(),
+            "server",
+            "--url",
+            &url,
+            "--scenario",
+            scenario,
+            "--spec-version",
+            version,
+        ];
+        let told = run(
+            &folder.join("node_modules/node/bin/node"),
+            &arguments,
+            &bench,
+        );
+        assert!(told.contains(" 0 failed, 0 warnings"), "{told}");
+    }
+}

@@ -278,7 +278,7 @@ fn main() {
         resets("peer: reset", &peer, 20);
         println!("{:<28} {:.1} MiB", "peer: memory", memory_mib(peer.process));
     }
-    let (_own, server) = start(&[]);
+    let (own, server) = start(&[]);
     steps(
         "a call that is no tool",
         &server,
@@ -291,16 +291,16 @@ fn main() {
     );
     resets("reset", &server, 200);
     println!("{:<28} {:.1} MiB", "memory", memory_mib(server.process));
-    drop(_own);
+    drop(own);
     let journal = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve-journal");
     let _ = std::fs::remove_dir_all(&journal);
-    let (_own, server) = start(&["--journal", journal.to_str().unwrap()]);
+    let (own, server) = start(&["--journal", journal.to_str().unwrap()]);
     steps(
         "a read, with a journal",
         &server,
         &call("find_hotels", &json!({})),
     );
-    drop(_own);
+    drop(own);
     let (_own, server) = start(&["--lease", "1", "--idle", "2"]);
     abandoned(&server);
 }

@@ -17,6 +17,9 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Paths for agents: each holds the handle of a session, which is as good as a token.
 const AGENTS: &str = "/s/";
 
+/// The path that tells only that the server is there.
+const HEALTH: &str = "/health";
+
 /// How long a request may take. A WebSocket's takes until the socket is open.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -44,8 +47,15 @@ impl Door {
     /// The status and the reason for which a request stays outside.
     fn refusal(&self, path: &str, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+        // Who watches over servers asks whether this one is there, by its address and without a token.
+        if path == HEALTH {
+            return None;
+        }
         if !text(header::HOST).is_some_and(|host| self.knows(host)) {
-            return Some((StatusCode::FORBIDDEN, "this server has no such host name"));
+            return Some((
+                StatusCode::FORBIDDEN,
+                "this server has no such host name; `practicum serve --host NAME` adds one",
+            ));
         }
         if let Some(origin) = text(header::ORIGIN) {
             let authority = origin.split_once("://").map_or("", |(_, rest)| rest);

@@ -10,8 +10,8 @@ use data_encoding::BASE64;
 use practicum_rollout::{Ending, EpisodeLimits, Fault, TemplateUser, system_message, tools_of};
 use practicum_task::Task;
 use practicum_world::{
-    Actor, CallError, ErrorKind, Outcome, Reply, Request, Sessions, SessionsError, StateError,
-    Verdict, World, verify,
+    Actor, CallError, ErrorKind, Outcome, Reply, Request, Session, Sessions, SessionsError,
+    StateError, Verdict, World, verify,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -562,7 +562,7 @@ impl Episodes {
     pub fn snapshot(&self, id: &str, now: Duration) -> Result<EpisodeSnapshot, EpisodesError> {
         self.during(id, now, |held| {
             let name = held.session(id);
-            let session = self.sessions.with(&name, |session| session.snapshot())??;
+            let session = self.sessions.with(&name, Session::snapshot)??;
             Ok(EpisodeSnapshot {
                 story: held.story.clone(),
                 session: BASE64.encode(session.bytes()),

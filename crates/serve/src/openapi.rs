@@ -71,7 +71,7 @@ fn of(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn list(of: Value) -> Value {
+fn list(of: &Value) -> Value {
     json!({"type": "array", "items": of})
 }
 
@@ -97,13 +97,13 @@ fn routes() -> Vec<Route> {
             None,
             text(),
         ),
-        ("get", "/worlds", "The worlds", None, list(of("World"))),
+        ("get", "/worlds", "The worlds", None, list(&of("World"))),
         (
             "get",
             "/tasks",
             "The tasks; query: world, start, count",
             None,
-            list(of("Task")),
+            list(&of("Task")),
         ),
         ("get", "/tasks/{id}", "One task", None, of("Task")),
         (
@@ -232,14 +232,14 @@ fn routes() -> Vec<Route> {
             "/list_environments",
             "OpenEnv: the worlds' names",
             None,
-            list(text()),
+            list(&text()),
         ),
         (
             "get",
             "/{environment}/splits",
             "OpenEnv: the splits",
             None,
-            list(any_object()),
+            list(&any_object()),
         ),
         (
             "post",
@@ -324,7 +324,7 @@ fn schemas() -> Value {
                             "properties": {
                                 "system": text,
                                 "user": maybe,
-                                "tools": list(any_object())
+                                "tools": list(&any_object())
                             }
                         }
                     }

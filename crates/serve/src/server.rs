@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use practicum_rollout::Fault;
+use practicum_world::World;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::catalogue::Wanted;
@@ -151,7 +152,7 @@ impl Server {
     ) -> Self {
         let begun = episodes.len();
         let free = capacity.episodes.saturating_sub(begun);
-        let metrics = Metrics::new(episodes.catalogue().worlds().map(|world| world.name()));
+        let metrics = Metrics::new(episodes.catalogue().worlds().map(World::name));
         // What a lease takes off the time of the last use must not be before the clock's zero.
         let clock = move || clock().saturating_add(capacity.idle);
         let known = episodes.ids();
@@ -206,7 +207,7 @@ impl Server {
         let closed = self.run(move |episodes, _| Ok(episodes.close_idle(since)));
         let closed = closed.await.unwrap_or_default();
         for id in &closed {
-            self.forget(id);
+            self.shared.forget(id);
             self.metrics().closed(Closed::Idle);
             tracing::info!(session = short(id), "closed: nobody used it");
         }
@@ -344,21 +345,16 @@ impl Server {
         let shared = Arc::clone(&self.shared);
         let own = id.clone();
         self.run(move |episodes, _| {
+            // This goes on when the client has gone away meanwhile.
             episodes.close(&own)?;
+            shared.forget(&own);
             shared.give_places(1);
             shared.metrics.closed(Closed::Asked);
             Ok(())
         })
         .await?;
-        self.forget(&id);
         tracing::info!(session = short(&id), "closed");
         Ok(())
-    }
-
-    fn forget(&self, id: &str) {
-        let handles = self.shared.handles.write();
-        let mut handles = handles.unwrap_or_else(PoisonError::into_inner);
-        handles.remove(&handle_of(id));
     }
 
     /// Makes an episode by `work` as soon as there is a place.
@@ -422,6 +418,11 @@ impl Shared {
     fn leased(&self) -> Duration {
         let gone = self.capacity.idle.saturating_sub(self.capacity.lease);
         (self.clock)().saturating_sub(gone)
+    }
+
+    fn forget(&self, id: &str) {
+        let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        handles.remove(&handle_of(id));
     }
 
     fn give_places(&self, count: usize) {

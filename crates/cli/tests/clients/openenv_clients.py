@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
+import urllib.request
 
 from openenv import GenericEnvClient
 from openenv.core.env_server.mcp_types import CallToolAction
@@ -80,6 +83,15 @@ def synchronous(plan):
         assert seen.reward == 1.0, seen
 
 
+def manifest():
+    """The manifest that the server gives is one that OpenEnv takes."""
+    os.makedirs("package", exist_ok=True)
+    urllib.request.urlretrieve(f"{URL}/openenv.yaml", "package/openenv.yaml")
+    program = os.path.join(os.path.dirname(sys.executable), "openenv")
+    ran = subprocess.run([program, "validate", "package", "--level", "static", "--json"], capture_output=True, text=True)
+    assert ran.returncode == 0 and json.loads(ran.stdout)["verdict"] == "pass", ran
+
+
 async def main():
     nothing = [{"tool": "finish", "arguments": {"outcome": "done", "answer": "Done."}}]
     for plan in PLAN:
@@ -101,3 +113,4 @@ async def main():
 
 asyncio.run(main())
 synchronous(PLAN[0])
+manifest()

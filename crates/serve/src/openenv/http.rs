@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use practicum_world::World;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -216,7 +217,7 @@ struct Asked {
 
 async fn list_environments(State(server): State<Server>, scope: Scope) -> Response {
     let worlds = server.episodes().catalogue().worlds();
-    let names = worlds.map(|world| world.name());
+    let names = worlds.map(World::name);
     let names: Vec<&str> = names
         .filter(|name| scope.0.as_deref().is_none_or(|own| own == *name))
         .collect();
@@ -232,7 +233,7 @@ fn detail(status: StatusCode, detail: &str) -> Response {
 fn offered(server: &Server, environment: &Environment) -> Result<Vec<Value>, Box<Response>> {
     let catalogue = server.episodes().catalogue();
     let name = &environment.environment;
-    let mut worlds = catalogue.worlds().map(|world| world.name());
+    let mut worlds = catalogue.worlds().map(World::name);
     let world = worlds.find(|world| world.eq_ignore_ascii_case(name));
     let world = world.ok_or_else(|| {
         Box::new(detail(

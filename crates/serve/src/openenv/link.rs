@@ -285,7 +285,7 @@ impl Link {
         let judged = self.server.judge(id).await;
         let judged = judged.map_err(|error| self.refused(&error))?;
         let clauses = judged.verdict.clauses.iter();
-        let clauses = clauses.map(|clause| (clause.name.to_string(), clause.passed.into()));
+        let clauses = clauses.map(|clause| (clause.name.clone(), clause.passed.into()));
         metadata.insert("clauses".into(), Value::Object(clauses.collect()));
         if let Some(fault @ (Fault::World | Fault::Verifier)) = judged.fault {
             metadata.insert("fault".into(), json!(fault));

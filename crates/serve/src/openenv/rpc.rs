@@ -53,7 +53,7 @@ struct Rpc {
 pub(super) async fn answer_text(link: &mut Link, text: &[u8]) -> Value {
     match serde_json::from_slice(text) {
         Ok(request) => answer(link, request).await,
-        Err(error) => failed(&Value::Null, RpcError::new(PARSE_ERROR, error.to_string())),
+        Err(error) => failed(&Value::Null, &RpcError::new(PARSE_ERROR, error.to_string())),
     }
 }
 
@@ -61,15 +61,15 @@ pub(super) async fn answer_text(link: &mut Link, text: &[u8]) -> Value {
 pub(super) async fn answer(link: &mut Link, request: Value) -> Value {
     let rpc = match read(request) {
         Ok(rpc) => rpc,
-        Err((id, error)) => return failed(&id, error),
+        Err(wrong) => return failed(&wrong.0, &wrong.1),
     };
     match done(link, &rpc).await {
         Ok(result) => json!({"jsonrpc": "2.0", "id": rpc.id, "result": result}),
-        Err(error) => failed(&rpc.id, error),
+        Err(error) => failed(&rpc.id, &error),
     }
 }
 
-fn failed(id: &Value, error: RpcError) -> Value {
+fn failed(id: &Value, error: &RpcError) -> Value {
     json!({
         "jsonrpc": "2.0",
         "id": id,
@@ -77,12 +77,12 @@ fn failed(id: &Value, error: RpcError) -> Value {
     })
 }
 
-fn read(request: Value) -> Result<Rpc, (Value, RpcError)> {
+fn read(request: Value) -> Result<Rpc, Box<(Value, RpcError)>> {
     let wrong = |id: &Value, message: &str| {
-        (
+        Box::new((
             id.clone(),
             RpcError::new(INVALID_REQUEST, format!("Invalid request: {message}")),
-        )
+        ))
     };
     let Value::Object(mut request) = request else {
         return Err(wrong(&Value::Null, "it is no object"));

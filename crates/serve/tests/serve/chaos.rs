@@ -53,9 +53,9 @@ fn all_left(served: &Served) {
 fn frame_bytes(text: &str) -> Vec<u8> {
     let mut bytes = vec![0x81];
     match text.len() {
-        short @ 0..=125 => bytes.push(0x80 | short as u8),
+        short @ 0..=125 => bytes.push(0x80 + short as u8),
         long => {
-            bytes.push(0x80 | 126);
+            bytes.push(0x80 + 126);
             bytes.extend(u16::try_from(long).unwrap().to_be_bytes());
         }
     }

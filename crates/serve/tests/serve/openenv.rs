@@ -372,3 +372,54 @@ fn a_server_that_stops_tells_its_sockets() {
         }
     }
 }
+
+#[test]
+fn over_capacity_one_waits_and_pings_are_answered_meanwhile() {
+    let capacity = Capacity {
+        episodes: 1,
+        queue: 1,
+        ..Capacity::default()
+    };
+    let served = Served::start(capacity, Door::default());
+    let mut first = served.socket("/ws");
+    first.ask(&json!({"type": "reset"}));
+    let mut second = served.socket("/ws");
+    second.say(&json!({"type": "reset"}));
+    // While its reset waits for a place.
+    second
+        .0
+        .send(tungstenite::Message::Ping(vec![7].into()))
+        .unwrap();
+    loop {
+        match second.0.read().unwrap() {
+            tungstenite::Message::Pong(bytes) => {
+                assert_eq!(bytes[..], [7]);
+                break;
+            }
+            tungstenite::Message::Ping(_) => {}
+            other => panic!("{other} before the pong"),
+        }
+    }
+    while served.server.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    let mut third = served.socket("/ws");
+    let full = third.ask(&json!({"type": "reset"}));
+    assert_eq!(full["data"]["code"], "CAPACITY_REACHED");
+    assert_eq!(full["data"]["max_sessions"], json!(1));
+    first.say(&json!({"type": "close"}));
+    assert_eq!(second.hear()["type"], "observation");
+    // One that gives up while it waits is no longer waited for, and takes no place.
+    third.say(&json!({"type": "reset"}));
+    while served.server.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    drop(third);
+    while served.server.waiting() > 0 {
+        std::thread::yield_now();
+    }
+    second.say(&json!({"type": "close"}));
+    let mut fourth = served.socket("/ws");
+    assert_eq!(fourth.ask(&json!({"type": "reset"}))["type"], "observation");
+    assert_eq!(served.server.episodes().len(), 1);
+}

@@ -102,9 +102,10 @@ fn foreign_hosts_pages_and_tokens_stay_outside() {
             401,
         ),
     ] {
-        let (given, _) = received(served.send("GET /health", &headers, ""));
+        let (given, _) = received(served.send("GET /tasks", &headers, ""));
         assert_eq!(given, status, "{headers}");
     }
+    assert_eq!(received(served.send("GET /health", "", "")).0, 200);
     // An agent has its handle in place of the token, and with it its tools and nothing else.
     let begun = format!("Host: localhost\r\n{token}");
     let (_, begun) = received(served.send("POST /sessions", &begun, "{}"));

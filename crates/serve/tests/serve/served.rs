@@ -128,7 +128,7 @@ impl Served {
         let stream = TcpStream::connect(self.address).unwrap();
         // A test that waits for a frame that never comes fails in place of hanging.
         stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         let url = format!("ws://localhost{path}");
         Socket(tungstenite::client(url, stream).unwrap().0)

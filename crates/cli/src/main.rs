@@ -10,6 +10,7 @@ mod recipe;
 mod report_html;
 mod run_folder;
 mod schema;
+mod serve;
 mod stages;
 
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ enum Command {
     Check(check::Arguments),
     /// Call a world's tools by hand, or play a task as the agent.
     Play(play::Arguments),
+    /// Serve worlds to agents and trainers: OpenEnv, MCP and a REST API.
+    Serve(serve::Arguments),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::Arguments),
     /// Score the field's benchmarks as their official scorers do.
@@ -107,6 +110,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Run(arguments) => return run_all(&arguments),
         Command::Check(arguments) => return check::run(&arguments),
         Command::Play(arguments) => return play::run(&arguments),
+        Command::Serve(arguments) => return serve::run(&arguments),
         Command::Schema(arguments) => return schema::run(&arguments),
         Command::Bench(command) => return bench::run(&command),
         Command::Ingest(arguments) => ("ingest", arguments),

@@ -19,6 +19,7 @@ pub struct Catalogue {
     worlds: BTreeMap<String, World>,
     tasks: Vec<Arc<Task>>,
     by_id: BTreeMap<String, usize>,
+    by_world: BTreeMap<String, Vec<usize>>,
     /// The most recently used one last.
     states: Mutex<Vec<State>>,
 }
@@ -124,6 +125,7 @@ impl Catalogue {
             return Err(CatalogueError::Empty);
         }
         let mut by_id = BTreeMap::new();
+        let mut by_world: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, task) in tasks.iter().enumerate() {
             let world = by_name
                 .get(&task.world)
@@ -134,6 +136,7 @@ impl Catalogue {
             if world.digest() != task.world_digest {
                 return Err(CatalogueError::OtherWorld(task.id.clone()));
             }
+            by_world.entry(task.world.clone()).or_default().push(at);
             if by_id.insert(task.id.clone(), at).is_some() {
                 return Err(CatalogueError::SameTask(task.id.clone()));
             }
@@ -142,6 +145,7 @@ impl Catalogue {
             worlds: by_name,
             tasks: tasks.into_iter().map(Arc::new).collect(),
             by_id,
+            by_world,
             states: Mutex::default(),
         })
     }
@@ -159,6 +163,12 @@ impl Catalogue {
     /// The tasks, in the order in which they were given.
     pub fn tasks(&self) -> &[Arc<Task>] {
         &self.tasks
+    }
+
+    /// The tasks of a world, in that order.
+    pub fn tasks_of(&self, world: &str) -> impl Iterator<Item = &Arc<Task>> {
+        let own = self.by_world.get(world);
+        own.into_iter().flatten().map(|at| &self.tasks[*at])
     }
 
     /// The task of an id.

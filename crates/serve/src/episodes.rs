@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use practicum_rollout::{Ending, EpisodeLimits, Fault, TemplateUser, system_message, tools_of};
 use practicum_task::Task;
 use practicum_world::{
-    Actor, CallError, ErrorKind, Outcome, Reply, Request, Sessions, SessionsError, StateError,
-    Verdict, verify,
+    Actor, CallError, ErrorKind, Outcome, Reply, Request, Session, Sessions, SessionsError,
+    StateError, Verdict, World, verify,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -64,6 +65,10 @@ pub struct Observation {
     pub reply: Reply,
     /// How the episode ended, if it has.
     pub ended: Option<Ending>,
+    /// True for the act that ended it, also when that is sent again.
+    pub last: bool,
+    /// The world's name.
+    pub world: String,
 }
 
 /// What an episode is now, for who runs it.
@@ -133,6 +138,36 @@ pub enum EpisodesError {
     /// SQLite failed.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A snapshot is not of what is offered here.
+    #[error("the snapshot is of something that is not served here: {0}")]
+    Snapshot(String),
+}
+
+impl EpisodesError {
+    /// True for what is neither the caller's doing nor the agent's: it is never a reward.
+    pub fn is_infrastructure(&self) -> bool {
+        match self {
+            Self::Sessions(SessionsError::State(_) | SessionsError::Journal(_))
+            | Self::State(_)
+            | Self::Start(StartError::State(StateError::Sql(_))) => true,
+            Self::Unknown(_)
+            | Self::Taken(_)
+            | Self::BadId(_)
+            | Self::NotEnded
+            | Self::NoTask
+            | Self::Start(_)
+            | Self::Sessions(_)
+            | Self::Snapshot(_) => false,
+        }
+    }
+}
+
+/// An episode at one instant, to begin others there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeSnapshot {
+    story: Story,
+    /// [`practicum_world::Snapshot::bytes`] in base64.
+    session: String,
 }
 
 #[derive(Debug)]
@@ -141,6 +176,18 @@ struct Entry {
     held: Mutex<Option<Held>>,
     /// When it was last used, in milliseconds of the caller's clock.
     used: AtomicU64,
+    /// When its acts so far are paid for, in microseconds of the caller's clock.
+    paid: AtomicU64,
+}
+
+impl Entry {
+    fn new(held: Option<Held>, now: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            held: Mutex::new(held),
+            used: AtomicU64::new(millis(now)),
+            paid: AtomicU64::new(0),
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -230,13 +277,9 @@ impl Episodes {
                 }
             }
         }
-        let entries = found.into_iter().map(|(id, held)| {
-            let entry = Entry {
-                held: Mutex::new(Some(held)),
-                used: AtomicU64::new(0),
-            };
-            (id, Arc::new(entry))
-        });
+        let entries = found
+            .into_iter()
+            .map(|(id, held)| (id, Entry::new(Some(held), Duration::ZERO)));
         Ok(RecoveredEpisodes {
             episodes: Self {
                 entries: RwLock::new(entries.collect()),
@@ -274,6 +317,11 @@ impl Episodes {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .len()
+    }
+
+    /// How many databases are open for them.
+    pub fn connections(&self) -> usize {
+        self.sessions.connections()
     }
 
     /// True when there is none.
@@ -319,23 +367,10 @@ impl Episodes {
     /// When there is no such episode, or the fork's id is in use.
     pub fn fork(&self, id: &str, fork: &str, now: Duration) -> Result<(), EpisodesError> {
         self.during(id, now, |held| {
-            let entry = self.enter(fork, now)?;
-            let mut forked = lock(&entry);
-            let own = Held {
-                generation: 0,
-                story: held.story.clone(),
-            };
-            let name = own.session(fork);
-            let done = self
-                .sessions
-                .fork(&held.session(id), &name)
-                .map_err(EpisodesError::from)
-                .and_then(|()| self.noted(&name, &Note::Story(held.story.clone())));
-            match done {
-                Ok(()) => *forked = Some(own),
-                Err(_) => self.forget(fork),
-            }
-            done
+            let of = held.session(id);
+            self.beside(fork, now, held.story.clone(), |name| {
+                Ok(self.sessions.fork(&of, name)?)
+            })
         })
     }
 
@@ -369,14 +404,12 @@ impl Episodes {
                 .catalogue
                 .world(&start.world)
                 .ok_or_else(|| StartError::NoWorld(start.world.clone()))?;
-            let mut tools = tools_of(world);
-            tools.insert(tools.len().saturating_sub(1), say_tool());
             Ok(Opening {
                 system: system_message(world),
                 user: self
                     .task(start)?
                     .map(|task| TemplateUser::new(task).opening()),
-                tools,
+                tools: tools(world),
             })
         })
     }
@@ -392,20 +425,24 @@ impl Episodes {
         now: Duration,
     ) -> Result<Observation, EpisodesError> {
         self.during(id, now, |held| {
-            let reply = match self.before(id, held, act)? {
-                Some(reply) => reply,
-                None if held.story.ended.is_some() => {
-                    refused("The episode is over: begin another one.")
+            let over = held.story.ended.is_some();
+            let (reply, last) = match self.before(id, held, act)? {
+                Some(before) => before,
+                None if over => (refused("The episode is over: begin another one."), false),
+                None => {
+                    let reply = match act.tool {
+                        "say" => self.say(id, held, act)?,
+                        "finish" => self.finish(id, held, act)?,
+                        _ => self.call(id, held, act)?,
+                    };
+                    (reply, held.story.ended.is_some())
                 }
-                None => match act.tool {
-                    "say" => self.say(id, held, act)?,
-                    "finish" => self.finish(id, held, act)?,
-                    _ => self.call(id, held, act)?,
-                },
             };
             Ok(Observation {
                 reply,
                 ended: held.story.ended.as_ref().map(|ended| ended.ending),
+                last,
+                world: held.story.start.world.clone(),
             })
         })
     }
@@ -499,21 +536,117 @@ impl Episodes {
         }
     }
 
-    /// The reply to an act that was done before under the same request id.
-    fn before(&self, id: &str, held: &Held, act: &Act<'_>) -> Result<Option<Reply>, EpisodesError> {
+    /// How long an act must wait so that an episode makes `rate` acts a second at most, with as many at
+    /// once; None when that is longer than `most`.
+    pub fn pace(&self, id: &str, now: Duration, rate: u32, most: Duration) -> Option<Duration> {
+        let Ok(entry) = self.entry(id) else {
+            return Some(Duration::ZERO);
+        };
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let (now, step) = (micros(now), 1_000_000 / u64::from(rate.max(1)));
+        let after = |paid: u64| paid.max(now).saturating_add(step);
+        // What was not used in the last second is saved up.
+        let wait = |paid: u64| after(paid).saturating_sub(now.saturating_add(1_000_000));
+        let paid = entry
+            .paid
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |paid| {
+                (wait(paid) <= micros(most)).then(|| after(paid))
+            });
+        paid.ok().map(|paid| Duration::from_micros(wait(paid)))
+    }
+
+    /// An episode at this instant, to begin others there, here or on another server.
+    ///
+    /// # Errors
+    /// When there is no such episode, or SQLite fails.
+    pub fn snapshot(&self, id: &str, now: Duration) -> Result<EpisodeSnapshot, EpisodesError> {
+        self.during(id, now, |held| {
+            let name = held.session(id);
+            let session = self.sessions.with(&name, Session::snapshot)??;
+            Ok(EpisodeSnapshot {
+                story: held.story.clone(),
+                session: BASE64.encode(session.bytes()),
+            })
+        })
+    }
+
+    /// Begins an episode at the instant of a snapshot. Snapshots say what was done: they are taken only from
+    /// who gave them.
+    ///
+    /// # Errors
+    /// When the id is in use, or the snapshot is not of a world, task and state that are offered here.
+    pub fn restore(
+        &self,
+        id: &str,
+        snapshot: &EpisodeSnapshot,
+        now: Duration,
+    ) -> Result<(), EpisodesError> {
+        let start = &snapshot.story.start;
+        self.task(start)?;
+        let state = self.catalogue.state(&start.world, &start.state)?;
+        let bytes = BASE64
+            .decode(snapshot.session.as_bytes())
+            .map_err(|error| EpisodesError::Snapshot(error.to_string()))?;
+        let session = state
+            .snapshot(&bytes)
+            .map_err(|error| EpisodesError::Snapshot(error.to_string()))?;
+        self.beside(id, now, snapshot.story.clone(), |name| {
+            Ok(self.sessions.restore(name, &session)?)
+        })
+    }
+
+    /// Enters an episode that goes on from another one's story.
+    fn beside(
+        &self,
+        id: &str,
+        now: Duration,
+        story: Story,
+        open: impl FnOnce(&str) -> Result<(), EpisodesError>,
+    ) -> Result<(), EpisodesError> {
+        let entry = self.enter(id, now)?;
+        let mut entered = lock(&entry);
+        let name = session_name(id, 0);
+        let done = open(&name).and_then(|()| {
+            let noted = self.noted(&name, &Note::Story(story.clone()));
+            if noted.is_err() {
+                // Without a story, nobody would find the session again.
+                self.sessions.close(&name)?;
+            }
+            noted
+        });
+        match done {
+            Ok(()) => {
+                *entered = Some(Held {
+                    generation: 0,
+                    story,
+                });
+            }
+            Err(_) => self.forget(id),
+        }
+        done
+    }
+
+    /// The reply to an act that was done before under the same request id, and whether it was the last.
+    fn before(
+        &self,
+        id: &str,
+        held: &Held,
+        act: &Act<'_>,
+    ) -> Result<Option<(Reply, bool)>, EpisodesError> {
         let Some(request) = act.request else {
             return Ok(None);
         };
         let is = |own: &Option<String>| own.as_deref() == Some(request);
         if let Some(ended) = held.story.ended.as_ref().filter(|own| is(&own.request)) {
-            return Ok(Some(ended.reply()));
+            return Ok(Some((ended.reply(), true)));
         }
         if let Some(said) = held.story.said.iter().find(|said| is(&said.request)) {
-            return Ok(Some(said.reply()));
+            return Ok(Some((said.reply(), false)));
         }
-        Ok(self
+        let kept = self
             .sessions
-            .with(&held.session(id), |session| session.kept(request).cloned())?)
+            .with(&held.session(id), |session| session.kept(request).cloned())?;
+        Ok(kept.map(|reply| (reply, false)))
     }
 
     fn call(&self, id: &str, held: &mut Held, act: &Act<'_>) -> Result<Reply, EpisodesError> {
@@ -634,10 +767,7 @@ impl Episodes {
         if !is_id(id) {
             return Err(EpisodesError::BadId(id.into()));
         }
-        let entry = Arc::new(Entry {
-            held: Mutex::new(None),
-            used: AtomicU64::new(millis(now)),
-        });
+        let entry = Entry::new(None, now);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.contains_key(id) {
             return Err(EpisodesError::Taken(id.into()));
@@ -730,6 +860,13 @@ struct Finish {
     outcome: Outcome,
     #[serde(default)]
     answer: Option<String>,
+}
+
+/// The tools of an episode of a world as a model reads them, `say` and `finish` last.
+pub(crate) fn tools(world: &World) -> Vec<Value> {
+    let mut tools = tools_of(world);
+    tools.insert(tools.len().saturating_sub(1), say_tool());
+    tools
 }
 
 /// The tool by which an agent talks to the user.

@@ -1,8 +1,10 @@
 //! Served worlds: episodes for the clients that people run.
 //!
 //! [`Episodes`] is the core, and knows no network: sessions of worlds with what was said in them, the world's
-//! tools and beside them `say` and `finish`, a verdict after the end. [`rest()`] offers them over HTTP, to who runs
-//! agents: agents themselves must not reach it, since it forks episodes and tells verdicts.
+//! tools and beside them `say` and `finish`, a verdict after the end. [`Server`] gives them places, with a queue,
+//! and takes them back; [`routes()`] offers them over HTTP, behind a [`Door`]: a REST API and OpenEnv's protocol for who
+//! runs agents, which resets, forks and judges, and MCP for agents, which acts and nothing else. [`listen()`]
+//! takes up connections; [`stdio()`] serves one agent without any.
 //!
 //! # What holds
 //!
@@ -14,14 +16,24 @@
 mod catalogue;
 mod door;
 mod episodes;
+mod listen;
+mod mcp;
+mod metrics;
+mod openapi;
+mod openenv;
 mod rest;
+mod routes;
+mod seal;
 mod server;
 mod story;
 
 pub use catalogue::{Catalogue, CatalogueError, OWN_TOOLS, Start, StartError, Wanted};
 pub use door::Door;
 pub use episodes::{
-    Act, Episodes, EpisodesError, Judgement, Observation, Opening, RecoveredEpisodes, View,
+    Act, EpisodeSnapshot, Episodes, EpisodesError, Judgement, Observation, Opening,
+    RecoveredEpisodes, View,
 };
-pub use rest::rest;
+pub use listen::listen;
+pub use mcp::{StdioError, stdio};
+pub use routes::routes;
 pub use server::{Capacity, Server};

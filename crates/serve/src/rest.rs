@@ -4,62 +4,58 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use practicum_rollout::Ending;
+use practicum_task::Task;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::catalogue::{StartError, Wanted};
-use crate::door::{Door, guard};
-use crate::episodes::{Act, Episodes, EpisodesError};
-use crate::server::{Server, ServerError};
+use crate::episodes::{EpisodeSnapshot, Episodes, EpisodesError};
+use crate::server::{OwnedAct, Server, ServerError, handle_of};
 
-/// Bytes of the largest request.
-pub(crate) const MAX_BODY: usize = 1 << 20;
-
-/// The routes, behind a door:
+/// The routes for who runs agents:
 ///
 /// | route | what it does |
 /// |---|---|
-/// | `GET /health` | says that the server is there |
 /// | `GET /worlds` | names and titles |
-/// | `GET /tasks` | ids, worlds and requests; nothing of gold |
+/// | `GET /tasks?world=&start=&count=` | ids, worlds and requests; nothing of gold |
+/// | `GET /tasks/ID` | one of them |
 /// | `POST /sessions` `{task?, world?, size?, seed?}` | begins an episode: its view and what an agent is told first |
+/// | `POST /sessions` `{snapshot}` | begins one at the instant of a snapshot |
 /// | `GET /sessions/ID` | what it is now |
 /// | `DELETE /sessions/ID` | closes it |
 /// | `POST /sessions/ID/call` `{tool, arguments?, request_id?}` | a tool of the world, `say` or `finish` |
 /// | `POST /sessions/ID/reset` `{task?, ...}` | another episode under the same id |
 /// | `POST /sessions/ID/fork` | another episode at the same instant |
+/// | `GET /sessions/ID/snapshot` | the episode as a text, sealed by the server |
 /// | `GET /sessions/ID/verdict` | the judgement of an episode that has ended |
 ///
 /// What is wrong with a call itself is told in its `reply`, with status 200; every other error is
 /// `{"error": {"message": ...}}` with a status of 400 and above.
-pub fn rest(server: Server, door: Door) -> Router {
+pub(crate) fn rest() -> Router<Server> {
     Router::new()
-        .route("/health", get(health))
         .route("/worlds", get(worlds))
         .route("/tasks", get(tasks))
+        .route("/tasks/{id}", get(task))
         .route("/sessions", post(begin))
         .route("/sessions/{id}", get(view).delete(close))
         .route("/sessions/{id}/call", post(call))
         .route("/sessions/{id}/reset", post(reset))
         .route("/sessions/{id}/fork", post(fork))
+        .route("/sessions/{id}/snapshot", get(snapshot))
         .route("/sessions/{id}/verdict", get(verdict))
-        .fallback(|| async { failure(StatusCode::NOT_FOUND, "there is no such route") })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(Arc::new(door), guard))
-        .with_state(server)
 }
 
 type Answer = Result<Response, ServerError>;
 
-fn answer(status: StatusCode, body: &Value) -> Response {
+pub(crate) fn answer(status: StatusCode, body: &Value) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (status, kind, body.to_string()).into_response()
 }
@@ -72,14 +68,17 @@ impl IntoResponse for ServerError {
     fn into_response(self) -> Response {
         let status = match &self {
             ServerError::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ServerError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
             ServerError::Episodes(
                 EpisodesError::Unknown(_)
                 | EpisodesError::Start(StartError::NoTask(_) | StartError::NoWorld(_)),
             ) => StatusCode::NOT_FOUND,
+            error if error.is_infrastructure() => StatusCode::INTERNAL_SERVER_ERROR,
             ServerError::Body(_)
-            | ServerError::Episodes(EpisodesError::BadId(_) | EpisodesError::Start(_)) => {
-                StatusCode::BAD_REQUEST
-            }
+            | ServerError::Snapshot(_)
+            | ServerError::Episodes(
+                EpisodesError::BadId(_) | EpisodesError::Start(_) | EpisodesError::Snapshot(_),
+            ) => StatusCode::BAD_REQUEST,
             ServerError::Episodes(
                 EpisodesError::Taken(_) | EpisodesError::NotEnded | EpisodesError::NoTask,
             ) => StatusCode::CONFLICT,
@@ -101,25 +100,57 @@ fn value(of: &impl serde::Serialize) -> Result<Value, ServerError> {
     serde_json::to_value(of).map_err(ServerError::Answer)
 }
 
-async fn health() -> Response {
-    answer(StatusCode::OK, &json!({"status": "healthy"}))
-}
-
 async fn worlds(State(server): State<Server>) -> Response {
-    let worlds = server.episodes().catalogue().worlds();
-    let told = worlds.map(|world| {
-        let file = world.file();
-        json!({"name": world.name(), "title": file.title, "digest": world.digest()})
+    let catalogue = server.episodes().catalogue();
+    let told = catalogue.worlds().map(|world| {
+        json!({
+            "name": world.name(),
+            "title": world.file().title,
+            "digest": world.digest(),
+            "tasks": catalogue.tasks_of(world.name()).count(),
+        })
     });
     answer(StatusCode::OK, &told.collect())
 }
 
-async fn tasks(State(server): State<Server>) -> Response {
-    let tasks = server.episodes().catalogue().tasks().iter();
-    // The kind would tell that a request is to be declined.
-    let told =
-        tasks.map(|task| json!({"id": task.id, "world": task.world, "request": task.intent}));
-    answer(StatusCode::OK, &told.collect())
+/// What is told of a task. Its kind would tell that a request is to be declined.
+fn told(task: &Task) -> Value {
+    json!({"id": task.id, "world": task.world, "request": task.intent})
+}
+
+/// Which tasks are asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    world: Option<String>,
+    #[serde(default)]
+    start: usize,
+    count: Option<usize>,
+}
+
+async fn tasks(
+    State(server): State<Server>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Response, ServerError> {
+    let Query(page) = match page {
+        Ok(page) => page,
+        Err(error) => return Ok(failure(StatusCode::BAD_REQUEST, &error.body_text())),
+    };
+    let catalogue = server.episodes().catalogue();
+    let of = |task: &&Arc<Task>| page.world.as_ref().is_none_or(|world| *world == task.world);
+    let tasks = catalogue.tasks().iter().filter(of).skip(page.start);
+    let tasks = tasks.take(page.count.unwrap_or(usize::MAX));
+    Ok(answer(
+        StatusCode::OK,
+        &tasks.map(|task| told(task)).collect(),
+    ))
+}
+
+async fn task(State(server): State<Server>, Path(id): Path<String>) -> Answer {
+    match server.episodes().catalogue().task(&id) {
+        Some(task) => Ok(answer(StatusCode::OK, &told(task))),
+        None => Err(EpisodesError::from(StartError::NoTask(id)).into()),
+    }
 }
 
 async fn begun(server: &Server, id: String, status: StatusCode) -> Answer {
@@ -128,13 +159,32 @@ async fn begun(server: &Server, id: String, status: StatusCode) -> Answer {
     });
     let (view, opening) = told.await?;
     let mut body = value(&view)?;
+    body["mcp"] = format!("/s/{}/mcp", handle_of(&view.id)).into();
     body["opening"] = value(&opening)?;
     Ok(answer(status, &body))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    snapshot: String,
+}
+
 async fn begin(State(server): State<Server>, body: Bytes) -> Answer {
-    let wanted: Wanted = read(&body)?;
-    let id = server.begin(wanted).await?;
+    let raw: Value = read(&body)?;
+    let id = if raw.get("snapshot").is_some() {
+        let kept: Kept = read(&body)?;
+        let content = server.seal().open(&kept.snapshot).ok_or_else(|| {
+            ServerError::Snapshot("its seal is broken, or another server's".into())
+        })?;
+        let snapshot: EpisodeSnapshot = serde_json::from_slice(&content)
+            .map_err(|error| ServerError::Snapshot(error.to_string()))?;
+        server
+            .place(move |episodes, id, now| episodes.restore(id, &snapshot, now))
+            .await?
+    } else {
+        server.begin(read(&body)?).await?
+    };
     begun(&server, id, StatusCode::CREATED).await
 }
 
@@ -174,15 +224,12 @@ struct CallBody {
 
 async fn call(State(server): State<Server>, Path(id): Path<String>, body: Bytes) -> Answer {
     let body: CallBody = read(&body)?;
-    let seen = server.run(move |episodes, now| {
-        let act = Act {
-            request: body.request_id.as_deref(),
-            tool: &body.tool,
-            arguments: body.arguments.as_deref().map_or("{}", RawValue::get),
-        };
-        episodes.act(&id, &act, now)
-    });
-    let seen = seen.await?;
+    let act = OwnedAct {
+        request: body.request_id,
+        tool: body.tool,
+        arguments: body.arguments.as_deref().map_or("{}", RawValue::get).into(),
+    };
+    let seen = server.act(&id, act).await?;
     let ended: Option<Ending> = seen.ended;
     let reply: Value = serde_json::from_str(&seen.reply.content()).unwrap_or_default();
     Ok(answer(
@@ -191,7 +238,13 @@ async fn call(State(server): State<Server>, Path(id): Path<String>, body: Bytes)
     ))
 }
 
+async fn snapshot(State(server): State<Server>, Path(id): Path<String>) -> Answer {
+    let taken = server.run(move |episodes, now| episodes.snapshot(&id, now));
+    let content = serde_json::to_vec(&taken.await?).map_err(ServerError::Answer)?;
+    let sealed = server.seal().close(&content);
+    Ok(answer(StatusCode::OK, &json!({"snapshot": sealed})))
+}
+
 async fn verdict(State(server): State<Server>, Path(id): Path<String>) -> Answer {
-    let judged = server.run(move |episodes, now| episodes.judge(&id, now));
-    Ok(answer(StatusCode::OK, &value(&judged.await?)?))
+    Ok(answer(StatusCode::OK, &value(&server.judge(&id).await?)?))
 }

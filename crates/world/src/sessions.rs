@@ -469,12 +469,20 @@ impl Sessions {
             Some(Place::Parked(snapshot)) => snapshot.clone(),
             Some(Place::Closed) | None => return Err(SessionsError::Unknown(name.into())),
         };
-        let forked = Slot::new(Place::Parked(snapshot.clone()), Vec::new());
-        let mut forked_turn = self.turn(&forked);
-        self.enter(fork, &forked)?;
-        let written = self.write_snapshot(fork, &snapshot, &[]);
+        self.restore(fork, &snapshot)
+    }
+
+    /// Opens a session at the instant of a snapshot. It has no notes.
+    ///
+    /// # Errors
+    /// When the name is taken, or the journal cannot be written.
+    pub fn restore(&self, name: &str, snapshot: &Snapshot) -> Result<(), SessionsError> {
+        let slot = Slot::new(Place::Parked(snapshot.clone()), Vec::new());
+        let mut turn = self.turn(&slot);
+        self.enter(name, &slot)?;
+        let written = self.write_snapshot(name, snapshot, &[]);
         if written.is_err() {
-            self.leave(fork, &mut forked_turn);
+            self.leave(name, &mut turn);
         }
         written
     }

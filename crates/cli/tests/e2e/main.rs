@@ -4,9 +4,12 @@
 mod bad_input;
 mod bench_acebench;
 mod bench_tau2;
+mod clients;
 mod commands;
 mod docs;
 mod quickstart;
 mod real_specs;
 mod same_bytes;
+mod serve;
+mod serving;
 mod support;

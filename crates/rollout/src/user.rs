@@ -5,8 +5,10 @@
 //! wants is agreed to. The user never looks at the state.
 
 use practicum_task::{Slot, Task, agreement, is_proposal};
-use practicum_world::{Agreement, Session, StateError};
+use practicum_world::{Agreement, Outcome, Session, StateError};
 use serde::{Deserialize, Serialize};
+
+use crate::trajectory::Ending;
 
 /// A user who holds a ledger and words it by template.
 #[derive(Debug)]
@@ -23,6 +25,37 @@ pub struct UserMemory {
     turns: usize,
     /// Positions of the wishes that were agreed to.
     agreed: Vec<usize>,
+}
+
+/// What the user makes of a message of the agent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserTurn {
+    /// What the user answers; None when the user leaves without a word.
+    pub reply: Option<String>,
+    /// What was agreed to.
+    pub agreement: Option<Agreement>,
+    /// The outcome that the message claims in words.
+    pub claim: Option<Outcome>,
+    /// How the user ends the episode.
+    pub ending: Option<Ending>,
+    /// What the message was understood as.
+    pub acts: Vec<String>,
+    /// Positions of the slots that were told.
+    pub told: Vec<usize>,
+    /// What the user should not have done.
+    pub fault: Option<String>,
+}
+
+/// What the user understood of a message, and told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRecord {
+    /// Position of the agent's message.
+    pub message: usize,
+    /// What it was understood as.
+    pub acts: Vec<String>,
+    /// Positions in the task's slots of what was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<usize>,
 }
 
 /// The agent's turns after which the user gives up.
@@ -47,6 +80,29 @@ impl<'a> TemplateUser<'a> {
     /// What the user remembers now.
     pub fn memory(&self) -> &UserMemory {
         &self.memory
+    }
+
+    /// What the user remembers, for later.
+    pub fn into_memory(self) -> UserMemory {
+        self.memory
+    }
+
+    /// Hears a message and answers it.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn hear(&mut self, said: &str, session: &mut Session) -> Result<UserTurn, StateError> {
+        let agreement = self.agree(said, session)?;
+        let reply = match &agreement {
+            Some(_) => Some(Self::YES.to_string()),
+            None => self.answer(said),
+        };
+        Ok(UserTurn {
+            ending: reply.is_none().then_some(Ending::UserGaveUp),
+            reply,
+            agreement,
+            ..UserTurn::default()
+        })
     }
 
     /// The first message: the request.

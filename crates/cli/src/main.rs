@@ -8,6 +8,7 @@ mod play;
 mod progress;
 mod recipe;
 mod report_html;
+mod rollout;
 mod run_folder;
 mod schema;
 mod stages;
@@ -48,8 +49,8 @@ enum Command {
     Author(RunArguments),
     /// Worlds get tasks, each proven on both sides.
     Task(RunArguments),
-    /// Agents act on the tasks.
-    Rollout(RunArguments),
+    /// Agents act on the tasks: the reference agents of a recipe, or a model behind an endpoint.
+    Rollout(Box<rollout::Arguments>),
     /// Decide which trajectories become data.
     Funnel(RunArguments),
     /// Write the data set.
@@ -113,7 +114,10 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Graph(arguments) => ("graph", arguments),
         Command::Author(arguments) => ("author", arguments),
         Command::Task(arguments) => ("task", arguments),
-        Command::Rollout(arguments) => ("rollout", arguments),
+        Command::Rollout(arguments) => match rollout::run(arguments)? {
+            Some(arguments) => ("rollout", arguments),
+            None => return Ok(()),
+        },
         Command::Funnel(arguments) => ("funnel", arguments),
         Command::Export(arguments) => ("export", arguments),
         Command::Report(arguments) => ("report", arguments),

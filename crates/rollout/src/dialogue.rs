@@ -37,6 +37,7 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct Dialogue {
     limits: EpisodeLimits,
+    errors: usize,
     keep: Keep,
     messages: Vec<Message>,
     steps: Vec<StepRecord>,
@@ -59,6 +60,9 @@ struct Finish {
     answer: Option<String>,
 }
 
+/// Calls in a row that fail, after which an agent will not find its way back.
+pub(crate) const MOST_ERRORS: usize = 20;
+
 impl Dialogue {
     /// Begins on a session, which is reset first. The system message and the request are said.
     ///
@@ -73,6 +77,7 @@ impl Dialogue {
         session.reset(task.seed)?;
         let mut dialogue = Self {
             limits,
+            errors: MOST_ERRORS,
             keep,
             messages: Vec::new(),
             steps: Vec::new(),
@@ -93,6 +98,13 @@ impl Dialogue {
             dialogue.messages.push(Message::text(Role::User, opening));
         }
         Ok(dialogue)
+    }
+
+    /// Ends it after this many calls in a row that failed.
+    #[must_use]
+    pub fn with_errors(mut self, errors: usize) -> Self {
+        self.errors = errors.max(1);
+        self
     }
 
     /// Everything so far, as a model reads it.
@@ -144,12 +156,7 @@ impl Dialogue {
         }
     }
 
-    fn say(
-        &mut self,
-        session: &mut Session,
-        task: &Task,
-        turn: Turn,
-    ) -> Result<Heard, StateError> {
+    fn say(&mut self, session: &mut Session, task: &Task, turn: Turn) -> Result<Heard, StateError> {
         self.turns += 1;
         let at = self.messages.len();
         if self.keep == Keep::Trajectory {
@@ -253,16 +260,13 @@ impl Dialogue {
                 }
             }
             heard.replies.push((content, ok));
-            if self.failed >= self.limits.errors {
+            if self.failed >= self.errors {
                 heard.ending = Some(Ending::ErrorLimit);
                 break;
             }
         }
         // A turn of which nothing was done leaves no trace but its words.
-        if kept
-            && self.messages[at].tool_calls.is_empty()
-            && self.messages[at].content.is_empty()
-        {
+        if kept && self.messages[at].tool_calls.is_empty() && self.messages[at].content.is_empty() {
             self.messages.truncate(at);
         }
         Ok(heard)

@@ -18,8 +18,6 @@ pub struct EpisodeLimits {
     pub turns: usize,
     /// Calls.
     pub calls: usize,
-    /// Calls in a row that fail.
-    pub errors: usize,
 }
 
 impl Default for EpisodeLimits {
@@ -27,7 +25,6 @@ impl Default for EpisodeLimits {
         Self {
             turns: 30,
             calls: 60,
-            errors: 20,
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
 use crate::agents::Reference;
-use crate::dialogue::Dialogue;
+use crate::dialogue::{Dialogue, MOST_ERRORS};
 use crate::episode::{EpisodeLimits, Keep, run_episode, tools_of};
 use crate::log::{Brief, Key, LogError, TrajectoryLog};
 use crate::model::ModelAgent;
@@ -35,6 +35,8 @@ pub struct FleetOptions {
     pub connections: usize,
     /// What an episode may take.
     pub limits: EpisodeLimits,
+    /// Calls in a row that fail.
+    pub errors: usize,
     /// Tokens of an episode's replies.
     pub tokens: Option<u64>,
     /// An episode's time.
@@ -52,6 +54,7 @@ impl Default for FleetOptions {
             concurrency: 256,
             connections: 1_024,
             limits: EpisodeLimits::default(),
+            errors: MOST_ERRORS,
             tokens: None,
             time: None,
             tries: 3,
@@ -172,6 +175,8 @@ pub struct RunFile {
     pub model: ModelRecord,
     /// What an episode may take.
     pub limits: EpisodeLimits,
+    /// Calls in a row that fail.
+    pub errors: usize,
     /// Tokens of an episode's replies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
@@ -371,7 +376,10 @@ impl Fleet {
         self.claim(folder)?;
         let books = Arc::new(self.books(folder)?);
         let begun = (self.clock.0)();
-        let workers = self.options.concurrency.clamp(1, books.pending.len().max(1));
+        let workers = self
+            .options
+            .concurrency
+            .clamp(1, books.pending.len().max(1));
         let mut tasks = JoinSet::new();
         for _ in 0..workers {
             let (fleet, books) = (Arc::clone(&self), Arc::clone(&books));
@@ -409,6 +417,7 @@ impl Fleet {
         let own = RunFile {
             model: self.agent.record(),
             limits: self.options.limits,
+            errors: self.options.errors,
             tokens: self.options.tokens,
             worlds: self
                 .grounds
@@ -421,11 +430,11 @@ impl Fleet {
             let text = serde_json::to_string_pretty(&own).map_err(io::Error::from)?;
             return Ok(write_whole(&path, text.as_bytes())?);
         }
-        let there: RunFile =
-            serde_json::from_slice(&fs::read(&path)?).map_err(io::Error::from)?;
+        let there: RunFile = serde_json::from_slice(&fs::read(&path)?).map_err(io::Error::from)?;
         let differs = if there.model != own.model {
             "model, sampling or seed"
-        } else if there.limits != own.limits || there.tokens != own.tokens {
+        } else if (there.limits, there.errors, there.tokens) != (own.limits, own.errors, own.tokens)
+        {
             "limit"
         } else if there.worlds != own.worlds {
             "list of worlds"
@@ -440,9 +449,10 @@ impl Fleet {
 
     fn books(&self, folder: &Path) -> Result<Books, FleetError> {
         let mut progress = Progress::default();
-        let (log, done) = TrajectoryLog::open(&folder.join("trajectories.jsonl"), |brief: Brief| {
-            progress.count(brief.verdict.passed, brief.fault, brief.usage);
-        })?;
+        let (log, done) =
+            TrajectoryLog::open(&folder.join("trajectories.jsonl"), |brief: Brief| {
+                progress.count(brief.verdict.passed, brief.fault, brief.usage);
+            })?;
         // Faults of an earlier process are history: what they stand for is tried again.
         let faults_path = folder.join("faults.jsonl");
         if faults_path.exists() {
@@ -507,7 +517,9 @@ impl Fleet {
                     lock(&books.progress).begun_again += 1;
                 }
                 let name = format!("{number}.{tried}");
-                let played = self.play(name, ground_number, ground, chore, *attempt).await;
+                let played = self
+                    .play(name, ground_number, ground, chore, *attempt)
+                    .await;
                 match played {
                     Ok(trajectory) => {
                         reason.clear();
@@ -548,7 +560,10 @@ impl Fleet {
                     books.stop(error.into());
                 }
                 let kind = reason.split(':').next().unwrap_or(&reason).to_string();
-                *lock(&books.progress).infrastructure.entry(kind).or_default() += 1;
+                *lock(&books.progress)
+                    .infrastructure
+                    .entry(kind)
+                    .or_default() += 1;
             }
             lock(&books.progress).in_flight -= 1;
         }
@@ -588,6 +603,7 @@ impl Fleet {
         let mut dialogue = self.sessions.with(name, |session| {
             Dialogue::begin(session, task, self.options.limits, Keep::Trajectory)
         })??;
+        dialogue = dialogue.with_errors(self.options.errors);
         let mut turns: Vec<TurnRecord> = Vec::new();
         let mut usage = Usage::default();
         loop {

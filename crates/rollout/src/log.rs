@@ -12,7 +12,9 @@ use crate::trajectory::Fault;
 
 /// Why a log cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use {path}: {source}; what was finished is kept, and the same command goes on from there")]
+#[error(
+    "cannot use {path}: {source}; what was finished is kept, and the same command goes on from there"
+)]
 pub struct LogError {
     /// The file.
     pub path: PathBuf,

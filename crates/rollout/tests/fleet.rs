@@ -31,7 +31,7 @@ fn client_options(endpoint: &str) -> ClientOptions {
     ClientOptions {
         pause: Duration::from_millis(1),
         longest_pause: Duration::from_millis(3),
-        patience: Duration::from_millis(500),
+        patience: Duration::from_secs(5),
         ..ClientOptions::new(endpoint)
     }
 }
@@ -92,7 +92,10 @@ async fn the_oracle_behind_an_endpoint_passes_everything() {
         .await
         .unwrap();
     assert_eq!(progress.total, 2 * tasks.len());
-    assert_eq!((progress.done, progress.passed), (progress.total, progress.total));
+    assert_eq!(
+        (progress.done, progress.passed),
+        (progress.total, progress.total)
+    );
     assert!(progress.over && progress.usage.total() > 0);
     let records = read(folder.path());
     assert_eq!(records.len(), progress.total);
@@ -237,7 +240,8 @@ async fn an_endpoint_that_is_down_scores_nobody() {
 async fn wild_models_end_at_a_limit_of_their_own() {
     let (world, tasks) = world_with_tasks("corner-shop", 2);
     let call = |name: &str, arguments: &str| ToolCall::new("x", name, arguments);
-    let calls = |calls: &[ToolCall]| json!({"role": "assistant", "content": null, "tool_calls": calls});
+    let calls =
+        |calls: &[ToolCall]| json!({"role": "assistant", "content": null, "tool_calls": calls});
     let tool = world.tools()[0].name.clone();
     let huge = format!("{{\"text\": \"{}\"}}", "x".repeat(1 << 20));
     let cases = [
@@ -263,15 +267,13 @@ async fn wild_models_end_at_a_limit_of_their_own() {
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let client = Client::new(client_options(&stub.endpoint()), clock()).unwrap();
-        let progress = run(
-            client,
-            &world,
-            &tasks,
-            FleetOptions::default(),
-            folder.path(),
-        )
-        .await
-        .unwrap();
+        let options = FleetOptions {
+            errors: 3,
+            ..FleetOptions::default()
+        };
+        let progress = run(client, &world, &tasks, options, folder.path())
+            .await
+            .unwrap();
         assert_eq!(progress.done, tasks.len());
         for own in read(folder.path()) {
             assert_eq!(own.ending, ending, "{}", &shown[..shown.len().min(200)]);

@@ -6,7 +6,10 @@ mod bench_acebench;
 mod bench_tau2;
 mod commands;
 mod docs;
+#[path = "../../../rollout/tests/oracle/mod.rs"]
+mod oracle;
 mod quickstart;
 mod real_specs;
+mod rollout_model;
 mod same_bytes;
 mod support;

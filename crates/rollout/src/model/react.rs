@@ -104,7 +104,13 @@ fn object(text: &str) -> &str {
     }
 }
 
-const LABELS: [&str; 5] = ["thought", "action", "action input", "answer", "final answer"];
+const LABELS: [&str; 5] = [
+    "thought",
+    "action",
+    "action input",
+    "answer",
+    "final answer",
+];
 
 /// The parts of a text by the label at the head of their first line; the first of each counts, and nothing
 /// after a second action.
@@ -116,9 +122,11 @@ impl<'a> Labels<'a> {
         let mut at = 0;
         for line in text.split_inclusive('\n') {
             let lower = line.trim_start().to_lowercase();
-            let label = LABELS
-                .into_iter()
-                .find(|label| lower.strip_prefix(label).is_some_and(|rest| rest.starts_with(':')));
+            let label = LABELS.into_iter().find(|label| {
+                lower
+                    .strip_prefix(label)
+                    .is_some_and(|rest| rest.starts_with(':'))
+            });
             if let Some(label) = label {
                 let colon = line.find(':').map_or(at, |colon| at + colon + 1);
                 starts.push((label, at, colon));

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A world of the repository.
-pub fn world_folder(name: &str) -> PathBuf {
+pub(crate) fn world_folder(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     match name {
         "corner-shop" => root.join("crates/world/tests/worlds/corner-shop"),
@@ -23,7 +23,7 @@ pub fn world_folder(name: &str) -> PathBuf {
 }
 
 /// A world with tasks, no two of which begin with the same words.
-pub fn world_with_tasks(name: &str, per_world: usize) -> (World, Vec<Task>) {
+pub(crate) fn world_with_tasks(name: &str, per_world: usize) -> (World, Vec<Task>) {
     let world = World::load(&world_folder(name)).unwrap();
     let options = practicum_task::Options {
         per_world,
@@ -42,7 +42,7 @@ struct Request {
 }
 
 /// Answers as the oracle of whichever task the conversation is about.
-pub fn oracle(grounds: Vec<(World, Vec<Task>)>) -> Answering {
+pub(crate) fn oracle(grounds: Vec<(World, Vec<Task>)>) -> Answering {
     let mut tasks: BTreeMap<String, (World, Task)> = BTreeMap::new();
     for (world, own) in grounds {
         for task in own {
@@ -59,7 +59,7 @@ pub fn oracle(grounds: Vec<(World, Vec<Task>)>) -> Answering {
 }
 
 /// What the oracle says next.
-pub fn next_message(world: &World, task: &Task, messages: &[Message]) -> Value {
+pub(crate) fn next_message(world: &World, task: &Task, messages: &[Message]) -> Value {
     let mut agent = Reference::oracle(world, task);
     let mut action = agent.act(&Observation::User(task.intent.clone()));
     for message in &messages[2..] {

@@ -12,6 +12,7 @@ mod rollout;
 mod run_folder;
 mod schema;
 mod stages;
+mod trajectory;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +64,9 @@ enum Command {
     Play(play::Arguments),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::Arguments),
+    /// Look into records of episodes, compare two, do them again.
+    #[command(subcommand)]
+    Trajectory(trajectory::Command),
     /// Score the field's benchmarks as their official scorers do.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -109,6 +113,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Check(arguments) => return check::run(&arguments),
         Command::Play(arguments) => return play::run(&arguments),
         Command::Schema(arguments) => return schema::run(&arguments),
+        Command::Trajectory(command) => return trajectory::run(&command),
         Command::Bench(command) => return bench::run(&command),
         Command::Ingest(arguments) => ("ingest", arguments),
         Command::Graph(arguments) => ("graph", arguments),

@@ -14,6 +14,7 @@ mod fleet;
 mod funnel;
 mod log;
 mod model;
+mod replay;
 mod run;
 mod trajectory;
 mod user;
@@ -28,6 +29,7 @@ pub use fleet::{Fleet, FleetError, FleetOptions, Ground, Progress, RunFile};
 pub use funnel::{Funnel, STAGES, StageCount};
 pub use log::{LogError, TrajectoryLog};
 pub use model::{ModelAgent, Speech};
+pub use replay::{Difference, Replayed, replay};
 pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, run_world};
 pub use trajectory::{
     Ending, Fault, Group, ModelRecord, StepRecord, Trajectory, TurnRecord, VERSION,

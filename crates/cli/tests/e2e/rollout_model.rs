@@ -104,6 +104,57 @@ fn a_model_acts_and_a_killed_run_goes_on() {
     let words = bench.run(&["rollout", "status", "run"]).done().stdout;
     assert!(words.starts_with("finished: "), "{words}");
 
+    // The record again, against the world.
+    let again = |command: &str| {
+        bench.run(&[
+            "trajectory",
+            command,
+            "run/trajectories.jsonl",
+            &world,
+            "--json",
+        ])
+    };
+    let report: Value = serde_json::from_str(&again("replay").done().stdout).unwrap();
+    assert_eq!(report["trajectories"], progress["total"]);
+    assert!(report["calls"].as_u64() > Some(10));
+    let shown = bench
+        .run(&["trajectory", "show", "run/trajectories.jsonl"])
+        .done()
+        .stdout;
+    assert!(
+        shown.contains("passed") && shown.contains("agent"),
+        "{shown}"
+    );
+    let file = bench.path("run/trajectories.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let ids: Vec<String> = text
+        .lines()
+        .take(2)
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .into()
+        })
+        .collect();
+    let parted = bench
+        .run(&[
+            "trajectory",
+            "diff",
+            "run/trajectories.jsonl",
+            &ids[0],
+            &ids[1],
+        ])
+        .done();
+    assert!(parted.stdout.contains("the same for"), "{}", parted.stdout);
+
+    // A record that says something else is found, and so is a verdict that moved.
+    let forged = text.replacen("\"passed\":true", "\"passed\":false", 1);
+    std::fs::write(&file, forged).unwrap();
+    assert_eq!(again("replay").code, 1);
+    let report: Value = serde_json::from_str(&again("reverify").done().stdout).unwrap();
+    assert_eq!(report["moved"].as_array().unwrap().len(), 1);
+
     bench
         .run(&[
             "rollout",

@@ -90,7 +90,7 @@ pub(crate) struct Arguments {
     #[arg(long, help_heading = "Limits")]
     per_minute: Option<u32>,
     /// Connections to worlds held at one time; the other episodes' sessions are parked.
-    #[arg(long, default_value_t = 1_024, help_heading = "Limits")]
+    #[arg(long, default_value_t = FleetOptions::default().connections, help_heading = "Limits")]
     connections: usize,
     /// Prices of a million tokens, of prompts and of replies: 0.5,1.5.
     #[arg(long, value_name = "IN,OUT", help_heading = "Limits")]

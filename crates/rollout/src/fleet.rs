@@ -5,12 +5,12 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use practicum_client::{Client, ClientError, Clock, Usage};
 use practicum_task::Task;
-use practicum_world::{Sessions, State, StateSpec, World};
+use practicum_world::{Session, Snapshot, State, StateError, StateSpec, World};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -31,7 +31,8 @@ pub struct FleetOptions {
     pub attempts: u32,
     /// Episodes at one time.
     pub concurrency: usize,
-    /// Connections that their sessions may hold at one time; the others are parked.
+    /// Sessions that keep their connection while the model thinks: about a megabyte each, and a wake less
+    /// in each turn. The others are parked meanwhile.
     pub connections: usize,
     /// What an episode may take.
     pub limits: EpisodeLimits,
@@ -52,7 +53,7 @@ impl Default for FleetOptions {
         Self {
             attempts: 1,
             concurrency: 256,
-            connections: 1_024,
+            connections: 512,
             limits: EpisodeLimits::default(),
             errors: MOST_ERRORS,
             tokens: None,
@@ -245,8 +246,9 @@ pub struct Fleet {
     grounds: Vec<Ground>,
     options: FleetOptions,
     clock: ClockOf,
-    sessions: Sessions,
-    states: Mutex<HashMap<(usize, StateSpec), Weak<Made>>>,
+    /// How many more sessions may keep their connection while the model thinks.
+    seats: AtomicUsize,
+    states: Mutex<States>,
 }
 
 struct ClockOf(Clock);
@@ -257,8 +259,37 @@ impl std::fmt::Debug for ClockOf {
     }
 }
 
-/// A state that is there as long as an episode uses it.
+/// A state that is made by whoever needs it first.
 type Made = OnceLock<Result<State, String>>;
+
+/// States that are kept beside those that episodes use. One takes as long to make as a thousand calls.
+const KEPT_STATES: usize = 256;
+
+/// The initial states of the tasks, and when each was last asked for.
+#[derive(Debug, Default)]
+struct States {
+    made: HashMap<(usize, StateSpec), (Arc<Made>, u64)>,
+    turn: u64,
+}
+
+impl States {
+    fn get(&mut self, key: (usize, StateSpec)) -> Arc<Made> {
+        self.turn += 1;
+        if let Some((made, used)) = self.made.get_mut(&key) {
+            *used = self.turn;
+            return Arc::clone(made);
+        }
+        if self.made.len() >= KEPT_STATES {
+            // Those that nobody uses, the half that was not asked for the longest.
+            let newest = self.turn.saturating_sub(KEPT_STATES as u64 / 2);
+            self.made
+                .retain(|_, (made, used)| Arc::strong_count(made) > 1 || *used >= newest);
+        }
+        let made = Arc::new(Made::new());
+        self.made.insert(key, (Arc::clone(&made), self.turn));
+        made
+    }
+}
 
 /// Why an episode has no verdict.
 enum NoVerdict {
@@ -270,14 +301,8 @@ enum NoVerdict {
     Stop(FleetError),
 }
 
-impl From<practicum_world::SessionsError> for NoVerdict {
-    fn from(error: practicum_world::SessionsError) -> Self {
-        Self::Infrastructure(format!("session: {error}"))
-    }
-}
-
-impl From<practicum_world::StateError> for NoVerdict {
-    fn from(error: practicum_world::StateError) -> Self {
+impl From<StateError> for NoVerdict {
+    fn from(error: StateError) -> Self {
         Self::Infrastructure(format!("session: {error}"))
     }
 }
@@ -286,15 +311,63 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Closes a session when its episode ends, however it does.
+/// An episode's session. While the model thinks it is parked: a few kilobytes, and its connection serves
+/// others; unless it has a seat, which spares parking and waking.
 struct Held<'a> {
-    sessions: &'a Sessions,
-    name: String,
+    place: Place,
+    /// Seats that are left, where this session has one.
+    seats: Option<&'a AtomicUsize>,
+}
+
+enum Place {
+    Live(Box<Session>),
+    Parked(Snapshot),
+}
+
+impl<'a> Held<'a> {
+    fn open(state: &State, seed: u64, seats: &'a AtomicUsize) -> Result<Self, StateError> {
+        let session = state.session(seed)?;
+        let taken = seats.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        });
+        Ok(Self {
+            place: Place::Live(Box::new(session)),
+            seats: taken.is_ok().then_some(seats),
+        })
+    }
+
+    /// Does something with the session, which is woken if it was parked.
+    fn with<T>(
+        &mut self,
+        act: impl FnOnce(&mut Session) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let mut woken = match &mut self.place {
+            Place::Live(session) => return act(session),
+            Place::Parked(snapshot) => Box::new(snapshot.session()?),
+        };
+        let done = act(&mut woken);
+        self.place = Place::Live(woken);
+        done
+    }
+
+    /// Nothing will be done with it for a while.
+    fn rest(&mut self) -> Result<(), StateError> {
+        if self.seats.is_none()
+            && let Place::Live(session) = &mut self.place
+        {
+            let snapshot = session.snapshot()?;
+            // The session is dropped here, and its connection goes back to its state.
+            self.place = Place::Parked(snapshot);
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let _ = self.sessions.close(&self.name);
+        if let Some(seats) = self.seats {
+            seats.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -348,7 +421,7 @@ impl Fleet {
         Ok(Self {
             client,
             agent,
-            sessions: Sessions::new(options.connections),
+            seats: AtomicUsize::new(options.connections),
             grounds,
             options,
             clock: ClockOf(clock),
@@ -516,10 +589,7 @@ impl Fleet {
                 if tried > 0 {
                     lock(&books.progress).begun_again += 1;
                 }
-                let name = format!("{number}.{tried}");
-                let played = self
-                    .play(name, ground_number, ground, chore, *attempt)
-                    .await;
+                let played = self.play(ground_number, ground, chore, *attempt).await;
                 match played {
                     Ok(trajectory) => {
                         reason.clear();
@@ -571,7 +641,6 @@ impl Fleet {
 
     async fn play(
         &self,
-        name: String,
         number: usize,
         ground: &Ground,
         chore: &Chore,
@@ -579,7 +648,7 @@ impl Fleet {
     ) -> Result<Trajectory, NoVerdict> {
         let task = &chore.task;
         let begun = (self.clock.0)();
-        let made = self.state(number, ground, &task.state);
+        let made = lock(&self.states).get((number, task.state.clone()));
         let state = match made.get_or_init(|| {
             ground
                 .world
@@ -594,15 +663,10 @@ impl Fleet {
                 }));
             }
         };
-        self.sessions.open(&name, &state, task.seed)?;
-        let held = Held {
-            sessions: &self.sessions,
-            name,
-        };
-        let name = held.name.as_str();
-        let mut dialogue = self.sessions.with(name, |session| {
+        let mut held = Held::open(&state, task.seed, &self.seats)?;
+        let mut dialogue = held.with(|session| {
             Dialogue::begin(session, task, self.options.limits, Keep::Trajectory)
-        })??;
+        })?;
         dialogue = dialogue.with_errors(self.options.errors);
         let mut turns: Vec<TurnRecord> = Vec::new();
         let mut usage = Usage::default();
@@ -611,6 +675,7 @@ impl Fleet {
             let view = self.agent.view(dialogue.messages(), &ground.tools);
             let messages = view.as_deref().unwrap_or(dialogue.messages());
             let request = self.agent.request(messages, &ground.tools_text, seed);
+            held.rest()?;
             let asked = self.client.chat(&request);
             let answered = match self.left(begun) {
                 Some(left) => timeout(left, asked).await.map_err(|_| {
@@ -652,9 +717,7 @@ impl Fleet {
             let (turn, raw) = self.agent.speech.turn(completion);
             record.raw = raw;
             turns.push(record);
-            let heard = self
-                .sessions
-                .with(name, |session| dialogue.take(session, task, turn))??;
+            let heard = held.with(|session| dialogue.take(session, task, turn))?;
             if heard.ending.is_some() {
                 break;
             }
@@ -667,9 +730,7 @@ impl Fleet {
                 break;
             }
         }
-        let mut episode = self
-            .sessions
-            .with(name, |session| dialogue.judge(session, task))??;
+        let mut episode = held.with(|session| dialogue.judge(session, task))?;
         if episode.fault == Some(Fault::Agent) && !is_provable(&state, chore)? {
             episode.fault = Some(Fault::World);
             episode.evidence = Some("gold no longer passes on a fresh session".into());
@@ -689,21 +750,6 @@ impl Fleet {
     fn left(&self, begun: Duration) -> Option<Duration> {
         let time = self.options.time?;
         Some(time.saturating_sub((self.clock.0)().saturating_sub(begun)))
-    }
-
-    fn state(&self, number: usize, ground: &Ground, spec: &StateSpec) -> Arc<Made> {
-        let mut states = lock(&self.states);
-        let key = (number, spec.clone());
-        if let Some(made) = states.get(&key).and_then(Weak::upgrade) {
-            return made;
-        }
-        // What no episode uses any more is forgotten.
-        if states.len() > 4 * self.grounds.len().max(ground.tasks.len()) {
-            states.retain(|_, made| made.strong_count() > 0);
-        }
-        let made = Arc::new(Made::new());
-        states.insert(key, Arc::downgrade(&made));
-        made
     }
 }
 

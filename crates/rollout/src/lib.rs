@@ -11,6 +11,7 @@ mod dialogue;
 mod episode;
 mod export;
 mod fleet;
+mod formats;
 mod funnel;
 mod log;
 mod model;
@@ -26,6 +27,7 @@ pub use episode::{
 };
 pub use export::trl_row;
 pub use fleet::{Fleet, FleetError, FleetOptions, Ground, Progress, RunFile};
+pub use formats::Format;
 pub use funnel::{Funnel, STAGES, StageCount};
 pub use log::{LogError, TrajectoryLog};
 pub use model::{ModelAgent, Speech};

@@ -36,6 +36,9 @@ pub struct Message {
     /// What is said; empty beside tool calls.
     #[serde(default)]
     pub content: String,
+    /// What the agent thought, where its server tells that apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_content: Option<String>,
     /// The calls that the agent makes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
@@ -53,6 +56,7 @@ impl Message {
         Self {
             role,
             content: content.into(),
+            reasoning_content: None,
             tool_calls: Vec::new(),
             tool_call_id: None,
             name: None,

@@ -8,10 +8,12 @@ mod play;
 mod progress;
 mod recipe;
 mod report_html;
+mod rollout;
 mod run_folder;
 mod schema;
 mod serve;
 mod stages;
+mod trajectory;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,8 +51,8 @@ enum Command {
     Author(RunArguments),
     /// Worlds get tasks, each proven on both sides.
     Task(RunArguments),
-    /// Agents act on the tasks.
-    Rollout(RunArguments),
+    /// Agents act on the tasks: the reference agents of a recipe, or a model behind an endpoint.
+    Rollout(Box<rollout::Arguments>),
     /// Decide which trajectories become data.
     Funnel(RunArguments),
     /// Write the data set.
@@ -65,6 +67,9 @@ enum Command {
     Serve(serve::Arguments),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::Arguments),
+    /// Look into records of episodes, compare two, do them again.
+    #[command(subcommand)]
+    Trajectory(trajectory::Command),
     /// Score the field's benchmarks as their official scorers do.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -112,12 +117,16 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Play(arguments) => return play::run(&arguments),
         Command::Serve(arguments) => return serve::run(&arguments),
         Command::Schema(arguments) => return schema::run(&arguments),
+        Command::Trajectory(command) => return trajectory::run(&command),
         Command::Bench(command) => return bench::run(&command),
         Command::Ingest(arguments) => ("ingest", arguments),
         Command::Graph(arguments) => ("graph", arguments),
         Command::Author(arguments) => ("author", arguments),
         Command::Task(arguments) => ("task", arguments),
-        Command::Rollout(arguments) => ("rollout", arguments),
+        Command::Rollout(arguments) => match rollout::run(arguments)? {
+            Some(arguments) => ("rollout", arguments),
+            None => return Ok(()),
+        },
         Command::Funnel(arguments) => ("funnel", arguments),
         Command::Export(arguments) => ("export", arguments),
         Command::Report(arguments) => ("report", arguments),

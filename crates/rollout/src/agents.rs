@@ -109,6 +109,11 @@ impl Reference {
         !matches!(self, Self::Gold | Self::NoisyGold | Self::FirstRow)
     }
 
+    /// Gold's agent for a task: the ceiling, and the check that the task can still be passed.
+    pub fn oracle<'a>(world: &'a World, task: &'a Task) -> Box<dyn Agent + 'a> {
+        Box::new(Plan::gold(world, task, gold_steps(task)))
+    }
+
     /// The agent for a task. `sampler` holds the rows of `state`, the task's initial state.
     ///
     /// # Errors
@@ -140,7 +145,7 @@ impl Reference {
                 (Some(Outcome::Done), request.to_string())
             })),
             Self::Noop => Box::new(Plan::new(task, Vec::new(), |_| (None, String::new()))),
-            Self::Gold => Box::new(Plan::gold(world, task, gold_steps(task))),
+            Self::Gold => Self::oracle(world, task),
             Self::NoisyGold => {
                 let mut draws = draws;
                 Box::new(Plan::gold(

@@ -1,18 +1,18 @@
-//! One episode: an agent, a user, a task and a session, until it ends.
+//! One episode of an agent that acts at once: a session, a user, a task, until it ends.
 
-use practicum_chat::{Message, Role, ToolCall, tool_schema};
+use practicum_chat::{Message, ToolCall, tool_schema};
 use practicum_task::Task;
-use practicum_world::{
-    Actor, ErrorKind, Outcome, Session, StateError, Transcript, Verdict, World, verify,
-};
+use practicum_world::{Actor, Outcome, Session, StateError, Transcript, Verdict, World};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::agents::{Action, Agent, Observation};
+use crate::dialogue::{Dialogue, Turn};
 use crate::trajectory::{Ending, Fault, StepRecord, Trajectory, VERSION};
-use crate::user::TemplateUser;
+use crate::user::{TemplateUser, UserRecord};
 
 /// What an episode may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpisodeLimits {
     /// Messages of the agent to the user.
     pub turns: usize,
@@ -93,84 +93,48 @@ pub fn run_episode(
     limits: EpisodeLimits,
     keep: Keep,
 ) -> Result<Episode, StateError> {
-    session.reset(task.seed)?;
-    let world = session.world().clone();
-    let mut user = TemplateUser::new(task);
-    let mut record = Recorder {
-        keep,
-        messages: Vec::new(),
-        steps: Vec::new(),
-        last_lines: Vec::new(),
-    };
-    record.say(Role::System, || system_message(&world));
-    let opening = user.opening();
-    record.say(Role::User, || opening.clone());
-    let mut observation = Observation::User(opening);
-    let (mut turns, mut calls, mut world_fault) = (0, 0, false);
-    let mut transcript = Transcript::default();
-    let ending = loop {
-        match agent.act(&observation) {
-            Action::Finish { outcome, answer } => {
-                record.finish(outcome, &answer, calls);
-                transcript.outcome = outcome;
-                transcript.answer = answer;
-                break Ending::Finished;
+    let mut dialogue = Dialogue::begin(session, task, limits, keep)?;
+    let mut observation = Observation::User(TemplateUser::new(task).opening());
+    loop {
+        let turn = match agent.act(&observation) {
+            Action::Finish {
+                outcome: Some(outcome),
+                answer,
+            } => {
+                let arguments = json!({"outcome": outcome.name(), "answer": answer});
+                call("finish", &arguments)
             }
-            Action::Say(text) => {
-                turns += 1;
-                record.say(Role::Assistant, || text.clone());
-                transcript.answer.clone_from(&text);
-                if turns > limits.turns {
-                    break Ending::TurnLimit;
-                }
-                let agreement = user.agree(&text, session)?;
-                let agreed = agreement.is_some();
-                transcript.agreements.extend(agreement);
-                let answer = if agreed {
-                    TemplateUser::YES.to_string()
-                } else if let Some(answer) = user.answer(&text) {
-                    answer
-                } else {
-                    break Ending::UserGaveUp;
-                };
-                record.say(Role::User, || answer.clone());
-                observation = Observation::User(answer);
+            Action::Finish {
+                outcome: None,
+                answer,
+            } => {
+                dialogue.leave(answer);
+                break;
             }
-            Action::Call { tool, arguments } => {
-                calls += 1;
-                if calls > limits.calls {
-                    break Ending::CallLimit;
-                }
-                let reply = session.call(&tool, &arguments);
-                world_fault |= reply
-                    .result
-                    .as_ref()
-                    .is_err_and(|error| error.kind == ErrorKind::Fault);
-                let content = reply.content();
-                record.call(session, &tool, &arguments, &content, calls)?;
-                observation = Observation::Reply {
-                    content,
-                    ok: reply.is_ok(),
-                };
-            }
+            Action::Say(content) => Turn {
+                content,
+                ..Turn::default()
+            },
+            Action::Call { tool, arguments } => call(&tool, &arguments),
+        };
+        let mut heard = dialogue.take(session, task, turn)?;
+        if heard.ending.is_some() {
+            break;
         }
-    };
-    let verdict = verify(session, &transcript, &task.expectation)?;
-    let fault = (!verdict.passed).then_some(if world_fault {
-        Fault::World
-    } else if verdict.fault.is_some() {
-        Fault::Verifier
-    } else {
-        Fault::Agent
-    });
-    Ok(Episode {
-        ending,
-        verdict,
-        fault,
-        transcript,
-        messages: record.messages,
-        steps: record.steps,
-    })
+        observation = match (heard.user, heard.replies.pop()) {
+            (Some(text), _) => Observation::User(text),
+            (None, Some((content, ok))) => Observation::Reply { content, ok },
+            (None, None) => break,
+        };
+    }
+    dialogue.judge(session, task)
+}
+
+fn call(tool: &str, arguments: &Value) -> Turn {
+    Turn {
+        calls: vec![ToolCall::new("", tool, arguments.to_string())],
+        ..Turn::default()
+    }
 }
 
 /// How an episode went.
@@ -182,9 +146,12 @@ pub struct Episode {
     pub verdict: Verdict,
     /// Whose fault it is, when it did not pass.
     pub fault: Option<Fault>,
-    transcript: Transcript,
-    messages: Vec<Message>,
-    steps: Vec<StepRecord>,
+    /// What speaks for that.
+    pub evidence: Option<String>,
+    pub(crate) transcript: Transcript,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) steps: Vec<StepRecord>,
+    pub(crate) user: Vec<UserRecord>,
 }
 
 impl Episode {
@@ -204,74 +171,24 @@ impl Episode {
             attempt,
             messages: self.messages,
             steps: self.steps,
+            user: self.user,
+            turns: Vec::new(),
             ending: self.ending,
             outcome: self
                 .transcript
                 .outcome
                 .map(|outcome| outcome.name().to_string()),
             answer: self.transcript.answer,
+            agreements: self.transcript.agreements,
             verdict: self.verdict,
             fault: self.fault,
+            evidence: self.evidence,
+            task_digest: None,
+            model: None,
+            usage: None,
+            cost: None,
+            took_ms: None,
+            group: None,
         }
-    }
-}
-
-struct Recorder {
-    keep: Keep,
-    messages: Vec<Message>,
-    steps: Vec<StepRecord>,
-    last_lines: Vec<String>,
-}
-
-impl Recorder {
-    fn say(&mut self, role: Role, text: impl Fn() -> String) {
-        if self.keep == Keep::Trajectory {
-            self.messages.push(Message::text(role, text()));
-        }
-    }
-
-    fn finish(&mut self, outcome: Option<Outcome>, answer: &str, calls: usize) {
-        if self.keep == Keep::Verdict {
-            return;
-        }
-        match outcome {
-            Some(outcome) => {
-                let arguments = json!({"outcome": outcome.name(), "answer": answer});
-                let call = ToolCall::new(format!("call_{calls}"), "finish", arguments.to_string());
-                self.messages.push(Message::calls(vec![call]));
-            }
-            None => self.messages.push(Message::text(Role::Assistant, answer)),
-        }
-    }
-
-    fn call(
-        &mut self,
-        session: &mut Session,
-        tool: &str,
-        arguments: &Value,
-        content: &str,
-        calls: usize,
-    ) -> Result<(), StateError> {
-        if self.keep == Keep::Verdict {
-            return Ok(());
-        }
-        let call = ToolCall::new(format!("call_{}", calls - 1), tool, arguments.to_string());
-        self.messages.push(Message::calls(vec![call.clone()]));
-        self.messages.push(Message::reply(&call, content));
-        let lines = session.diff()?.lines(session.world());
-        let changes = if lines == self.last_lines {
-            Vec::new()
-        } else {
-            lines.clone()
-        };
-        self.last_lines = lines;
-        if let Some(logged) = session.log().last() {
-            self.steps.push(StepRecord {
-                call: logged.clone(),
-                reply: content.to_string(),
-                changes,
-            });
-        }
-        Ok(())
     }
 }

@@ -6,19 +6,34 @@
 //! training data, [`trl_row`] writes one down.
 
 mod agents;
+mod attribution;
+mod dialogue;
 mod episode;
 mod export;
+mod fleet;
+mod formats;
 mod funnel;
+mod log;
+mod model;
+mod replay;
 mod run;
 mod trajectory;
 mod user;
 
 pub use agents::{Action, Agent, Observation, Reference};
+pub use dialogue::{Dialogue, Heard, Turn};
 pub use episode::{
     Episode, EpisodeLimits, Keep, finish_tool, run_episode, system_message, tools_of,
 };
 pub use export::trl_row;
+pub use fleet::{Fleet, FleetError, FleetOptions, Ground, Progress, RunFile};
+pub use formats::Format;
 pub use funnel::{Funnel, STAGES, StageCount};
+pub use log::{LogError, TrajectoryLog};
+pub use model::{ModelAgent, Speech};
+pub use replay::{Difference, Replayed, replay};
 pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, run_world};
-pub use trajectory::{Ending, Fault, StepRecord, Trajectory, VERSION};
-pub use user::{TemplateUser, UserMemory};
+pub use trajectory::{
+    Ending, Fault, Group, ModelRecord, StepRecord, Trajectory, TurnRecord, VERSION,
+};
+pub use user::{TemplateUser, UserMemory, UserRecord, UserTurn};

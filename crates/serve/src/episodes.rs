@@ -844,6 +844,7 @@ impl Ended {
             },
             Ending::TurnLimit => limit("The episode is over: too many messages to the user."),
             Ending::CallLimit => limit("The episode is over: too many calls."),
+            _ => limit("The episode is over."),
         }
     }
 }

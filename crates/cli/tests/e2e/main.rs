@@ -7,8 +7,11 @@ mod bench_tau2;
 mod clients;
 mod commands;
 mod docs;
+#[path = "../../../rollout/tests/oracle/mod.rs"]
+mod oracle;
 mod quickstart;
 mod real_specs;
+mod rollout_model;
 mod same_bytes;
 mod serve;
 mod serving;

@@ -1,0 +1,19 @@
+//! Small models: load, train, generate, evaluate.
+
+mod arithmetic;
+mod composed;
+mod config;
+mod error;
+mod folder;
+mod fused;
+mod gguf;
+mod model;
+mod rope;
+mod tensors;
+mod tokenizer;
+
+pub use config::ModelConfig;
+pub use error::{LearnError, Result};
+pub use folder::LanguageModel;
+pub use model::{Gradients, Loss, Model, Packed, Parameter, Target};
+pub use tokenizer::Tokenizer;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, InplaceOp1, InplaceOp2, Layout, Result,
-    Shape, Storage, Tensor, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, InplaceOp1, InplaceOp2, InplaceOp3,
+    Layout, Result, Shape, Storage, Tensor, bail,
 };
 
 use crate::arithmetic::{add_scaled, dot, exp, softmax};
@@ -103,6 +103,34 @@ pub(crate) fn change_by(
         }
     }
     tensor.inplace_op2(by, &Change(with))
+}
+
+/// Runs a function over the numbers of three tensors; the first is changed.
+pub(crate) fn change_by_two(
+    tensor: &Tensor,
+    one: &Tensor,
+    other: &Tensor,
+    with: impl Fn(&mut [f32], &[f32], &[f32]),
+) -> Result<()> {
+    struct Change<F>(F);
+    impl<F: Fn(&mut [f32], &[f32], &[f32])> InplaceOp3 for Change<F> {
+        fn name(&self) -> &'static str {
+            "change_by_two"
+        }
+        fn cpu_fwd(
+            &self,
+            s1: &mut CpuStorage,
+            l1: &Layout,
+            s2: &CpuStorage,
+            l2: &Layout,
+            s3: &CpuStorage,
+            l3: &Layout,
+        ) -> Result<()> {
+            (self.0)(numbers_mut(s1, l1)?, numbers(s2, l2)?, numbers(s3, l3)?);
+            Ok(())
+        }
+    }
+    tensor.inplace_op3(one, other, &Change(with))
 }
 
 /// `sum += other`.

@@ -8,12 +8,16 @@ mod folder;
 mod fused;
 mod gguf;
 mod model;
+mod optimizer;
 mod rope;
 mod tensors;
 mod tokenizer;
+mod trainer;
 
 pub use config::ModelConfig;
 pub use error::{LearnError, Result};
 pub use folder::LanguageModel;
 pub use model::{Gradients, Loss, Model, Packed, Parameter, Target};
+pub use optimizer::AdamOptions;
 pub use tokenizer::Tokenizer;
+pub use trainer::{Example, StepReport, TrainOptions, Trainer, pack};

@@ -234,15 +234,15 @@ proptest! {
     /// Whatever a random model writes under a guide, when it ends, is a call that parses and has what is required.
     #[test]
     fn what_is_written_under_a_guide_parses(seed in 0u64..1000) {
-        let model = model(ModelConfig::tiny(1));
+        let (model, tokenizer) = (model(ModelConfig::tiny(1)), tokenizer());
         let guided = Request {
             guide: Some(Guide::turn(&tools(), &["done: "])),
             draws: Some(Draws::new(seed, &["guided"])),
             ..request("go")
         };
         let hot = WriteOptions { temperature: 3.0, top_p: 1.0, ..options(120) };
-        let written = write(&model, &tokenizer(), vec![guided], hot).unwrap();
-        let text: Vec<u8> = written[0].tokens.iter().flat_map(|token| tokenizer().bytes_of(*token).unwrap().to_vec()).collect();
+        let written = write(&model, &tokenizer, vec![guided], hot).unwrap();
+        let text: Vec<u8> = written[0].tokens.iter().flat_map(|token| tokenizer.bytes_of(*token).unwrap().to_vec()).collect();
         let text = String::from_utf8_lossy(&text);
         if written[0].ended {
             match text.split_once(" {") {

@@ -219,3 +219,53 @@ impl Options {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last block of docs/learning.md shows every key with its default.
+    #[test]
+    fn the_documented_part_is_the_default_one() {
+        let page = include_str!("../../../../docs/learning.md");
+        let block = page
+            .rsplit("```toml\n")
+            .next()
+            .and_then(|rest| rest.split("```").next())
+            .unwrap();
+        let documented: toml::Table = toml::from_str(block).unwrap();
+        let table = documented["learn"].as_table().unwrap().clone();
+        let mut options: Options = table.clone().try_into().unwrap();
+        options.model = PathBuf::new();
+        options.worlds.held_out.clear();
+        options.worlds.vertical.clear();
+        assert_eq!(options, Options::default());
+
+        // Every key stands in the block; the parts `train` of the vertical and the curve are the general one's.
+        let keys = |value: &toml::Value| -> Vec<String> {
+            fn walk(prefix: &str, value: &toml::Value, keys: &mut Vec<String>) {
+                match value {
+                    toml::Value::Table(table) => {
+                        for (key, inner) in table {
+                            walk(&format!("{prefix}.{key}"), inner, keys);
+                        }
+                    }
+                    _ => keys.push(prefix.to_string()),
+                }
+            }
+            let mut keys = Vec::new();
+            walk("", value, &mut keys);
+            keys
+        };
+        let shown = keys(&toml::Value::Table(table));
+        for key in keys(&toml::Value::try_from(Options::default()).unwrap()) {
+            let general = key
+                .replace("stage.vertical.train", "stage.general.train")
+                .replace("curve.train", "stage.general.train");
+            assert!(
+                shown.contains(&key) || shown.contains(&general) || key.ends_with("general.replay"),
+                "{key}"
+            );
+        }
+    }
+}

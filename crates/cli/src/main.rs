@@ -4,6 +4,11 @@ mod bench;
 mod check;
 mod clock;
 mod error;
+#[cfg(feature = "learn")]
+mod learn;
+#[cfg(not(feature = "learn"))]
+#[path = "without_learn.rs"]
+mod learn;
 mod play;
 mod progress;
 mod recipe;
@@ -59,6 +64,12 @@ enum Command {
     Export(RunArguments),
     /// Write the report of the run.
     Report(RunArguments),
+    /// Train a small model in two stages and judge it on worlds that it has never seen.
+    Learn(RunArguments),
+    /// Judge a model on the held-out tasks of a recipe; compare it with another.
+    Eval(learn::EvalArguments),
+    /// The scaling curve: equal tokens from growing numbers of training worlds.
+    Curve(RunArguments),
     /// Check worlds: their files, then by running every tool.
     Check(check::Arguments),
     /// Call a world's tools by hand, or play a task as the agent.
@@ -113,6 +124,9 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<()> {
     let (name, arguments) = match command {
         Command::Run(arguments) => return run_all(&arguments),
+        Command::Learn(arguments) => return learn::run(&context(&arguments)?),
+        Command::Eval(arguments) => return learn::eval(&context(&arguments.run)?, &arguments),
+        Command::Curve(arguments) => return learn::curve(&context(&arguments)?),
         Command::Check(arguments) => return check::run(&arguments),
         Command::Play(arguments) => return play::run(&arguments),
         Command::Serve(arguments) => return serve::run(&arguments),
@@ -199,6 +213,9 @@ fn run_all(arguments: &RunArguments) -> Result<()> {
     let context = context(arguments)?;
     for stage in &STAGES {
         run_stage(&context, stage)?;
+    }
+    if context.recipe.learn.is_some() {
+        learn::run(&context)?;
     }
     let root = context.folder.root();
     let report: RunReport = read_json(&root.join("report.json"))?;

@@ -29,6 +29,12 @@ pub(crate) struct Recipe {
     pub(crate) rollout: practicum_rollout::Options,
     #[serde(default)]
     pub(crate) export: Export,
+    /// How a small model learns, with the feature `learn`; `docs/learning.md`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) learn: Option<toml::Table>,
+    /// The folder of the recipe.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
 }
 
 fn one() -> u64 {
@@ -129,6 +135,7 @@ impl Recipe {
         practicum_rollout::agents(&recipe.rollout)
             .map_err(|error| CommandError::user(format!("{}: {error}", path.display())))?;
         let folder = path.parent().unwrap_or(Path::new("."));
+        recipe.folder = folder.to_path_buf();
         for spec in &mut recipe.ingest.specs {
             if spec.is_relative() {
                 *spec = folder.join(&*spec);

@@ -94,7 +94,7 @@ pub(crate) fn page(report: &RunReport, worlds: &[World], trajectories: &[Traject
 }
 
 /// Text from outside, safe inside HTML.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

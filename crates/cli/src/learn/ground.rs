@@ -1,0 +1,187 @@
+//! What a model learns from and is judged on: worlds, their tasks, and the demonstrations that fit it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use practicum_learn::{Demonstration, Form, LanguageModel, Length, demonstrate};
+use practicum_task::{Kind, Task};
+use practicum_world::{Draws, World};
+use rayon::prelude::*;
+
+use super::options::Options;
+use crate::error::{CommandError, Result};
+use crate::stages::Context;
+use crate::stages::task::{load, worlds};
+
+/// A world with tasks of which each has a demonstration that fits the model.
+pub(crate) struct Place {
+    pub(crate) world: World,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) demonstrations: Vec<Demonstration>,
+    /// Tasks without one, by reason.
+    pub(crate) dropped: BTreeMap<String, usize>,
+}
+
+/// A world needs so many demonstrations to be of use.
+const LEAST: usize = 8;
+
+/// Loads a model for the CPU.
+pub(crate) fn model(path: &Path) -> Result<LanguageModel> {
+    LanguageModel::load(path).map_err(|error| {
+        CommandError::user(error.to_string())
+            .hint("docs/learning.md says how to get a small model with one download")
+    })
+}
+
+fn place(path: &Path, form: &Form<'_>, options: &Options, seed: u64) -> Result<Place> {
+    let world = load(path)?;
+    let task_options = practicum_task::Options {
+        per_world: options.tasks_per_world,
+        kinds: BTreeMap::from([
+            (Kind::Write, 0.4),
+            (Kind::Lookup, 0.25),
+            (Kind::Count, 0.15),
+            (Kind::Declined, 0.1),
+            (Kind::Impossible, 0.1),
+        ]),
+        seed,
+        ..practicum_task::Options::default()
+    };
+    let failed = |error: &dyn std::fmt::Display| {
+        CommandError::work(format!("world {}: {error}", path.display()))
+    };
+    let (tasks, _) =
+        practicum_task::generate(&world, &task_options).map_err(|error| failed(&error))?;
+    let found =
+        demonstrate(form, &world, &tasks, options.max_tokens).map_err(|error| failed(&error))?;
+    let tasks = tasks
+        .into_iter()
+        .filter(|task| found.kept.iter().any(|own| own.task == task.id))
+        .collect();
+    Ok(Place {
+        world,
+        tasks,
+        demonstrations: found.kept,
+        dropped: found.dropped,
+    })
+}
+
+fn places(paths: &[PathBuf], form: &Form<'_>, options: &Options, seed: u64) -> Result<Vec<Place>> {
+    paths
+        .par_iter()
+        .map(|path| place(path, form, options, seed))
+        .collect()
+}
+
+/// The worlds that are held out.
+pub(crate) fn held_out(
+    context: &Context,
+    form: &Form<'_>,
+    options: &Options,
+) -> Result<Vec<Place>> {
+    let (folder, _) = context.folder.finished("author")?;
+    let paths: Vec<PathBuf> = worlds(&folder)?
+        .into_iter()
+        .filter(|(name, _)| options.holds_out(name))
+        .map(|(_, path)| path)
+        .collect();
+    if paths.is_empty() {
+        return Err(
+            CommandError::user("[learn.worlds]: held_out names no world of the run")
+                .hint("the worlds are the folders in author/worlds of the run"),
+        );
+    }
+    places(
+        &paths,
+        form,
+        options,
+        context.recipe.seed.wrapping_add(7_919),
+    )
+}
+
+/// Training worlds: drawn from those that are not held out, with enough demonstrations.
+pub(crate) fn training(
+    context: &Context,
+    form: &Form<'_>,
+    options: &Options,
+    count: usize,
+    seed: u64,
+) -> Result<Vec<Place>> {
+    let (folder, _) = context.folder.finished("author")?;
+    let mut paths: Vec<PathBuf> = worlds(&folder)?
+        .into_iter()
+        .filter(|(name, _)| !options.holds_out(name))
+        .map(|(_, path)| path)
+        .collect();
+    Draws::new(seed, &["training worlds"]).shuffle(&mut paths);
+    let mut chosen: Vec<Place> = Vec::new();
+    for some in paths.chunks(4) {
+        if chosen.len() >= count {
+            break;
+        }
+        let found = places(some, form, options, seed)?;
+        chosen.extend(
+            found
+                .into_iter()
+                .filter(|place| place.demonstrations.len() >= LEAST),
+        );
+    }
+    chosen.truncate(count);
+    if chosen.len() < count {
+        return Err(CommandError::user(format!(
+            "{count} training worlds are wanted, and {} can be used",
+            chosen.len()
+        ))
+        .hint("ingest more specs, or hold out fewer worlds"));
+    }
+    Ok(chosen)
+}
+
+/// The vertical's worlds.
+pub(crate) fn vertical(
+    context: &Context,
+    form: &Form<'_>,
+    options: &Options,
+) -> Result<Vec<Place>> {
+    places(&options.worlds.vertical, form, options, context.recipe.seed)
+}
+
+/// So many tasks of several worlds: worlds take turns, and in each world lengths do.
+pub(crate) fn choose(places: &[Place], count: usize, skip: &[&str]) -> Vec<(usize, usize)> {
+    let mut by_world: Vec<Vec<usize>> = places
+        .iter()
+        .map(|place| {
+            let mut lengths: BTreeMap<Length, Vec<usize>> = BTreeMap::new();
+            for (at, task) in place.tasks.iter().enumerate() {
+                if !skip.contains(&task.id.as_str()) {
+                    lengths.entry(Length::of(task)).or_default().push(at);
+                }
+            }
+            let most = lengths.values().map(Vec::len).max().unwrap_or(0);
+            let mut order: Vec<usize> = (0..most)
+                .flat_map(|at| lengths.values().filter_map(move |own| own.get(at).copied()))
+                .collect();
+            order.reverse();
+            order
+        })
+        .collect();
+    let mut chosen = Vec::new();
+    while chosen.len() < count && by_world.iter().any(|own| !own.is_empty()) {
+        for (place, own) in by_world.iter_mut().enumerate() {
+            if chosen.len() < count
+                && let Some(task) = own.pop()
+            {
+                chosen.push((place, task));
+            }
+        }
+    }
+    chosen
+}
+
+/// All demonstrations of several worlds.
+pub(crate) fn all(places: &[Place]) -> Vec<Demonstration> {
+    places
+        .iter()
+        .flat_map(|place| place.demonstrations.iter().cloned())
+        .collect()
+}

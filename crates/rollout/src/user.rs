@@ -4,8 +4,8 @@
 //! from the ledger, another honestly with "I don't have that". A proposal that names in full what the user
 //! wants is agreed to. The user never looks at the state.
 
-use practicum_task::{Slot, Task, agreement, is_proposal};
-use practicum_world::{Agreement, Session, StateError};
+use practicum_task::{Slot, Task, agreement, is_proposal, second_thoughts, users_call};
+use practicum_world::{Actor, Agreement, Session, StateError};
 use serde::{Deserialize, Serialize};
 
 /// A user who holds a ledger and words it by template.
@@ -23,6 +23,9 @@ pub struct UserMemory {
     turns: usize,
     /// Positions of the wishes that were agreed to.
     agreed: Vec<usize>,
+    /// What the user's own tool showed, to be told next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<String>,
 }
 
 /// The agent's turns after which the user gives up.
@@ -65,10 +68,15 @@ impl<'a> TemplateUser<'a> {
         said: &str,
         session: &mut Session,
     ) -> Result<Option<Agreement>, StateError> {
+        let world = session.world().clone();
+        if let Some((tool, arguments)) = users_call(&world, self.task, said, &session.minted()) {
+            let reply = session.call_as(Actor::User, &tool, &arguments);
+            self.memory.seen = Some(reply.content());
+            return Ok(None);
+        }
         if !is_proposal(said) {
             return Ok(None);
         }
-        let world = session.world().clone();
         let made = session.diff()?.made(&world);
         let calls = session.log().len();
         let found = agreement(&world, self.task, said, &made, calls, &self.memory.agreed);
@@ -87,6 +95,12 @@ impl<'a> TemplateUser<'a> {
         self.memory.turns += 1;
         if self.memory.turns > PATIENCE {
             return None;
+        }
+        if let Some(seen) = self.memory.seen.take() {
+            return Some(format!("I did that. What I see: {seen}"));
+        }
+        if let Some(news) = second_thoughts(self.task, said) {
+            return Some(news.to_string());
         }
         let words = words(said);
         let asked: Vec<&Slot> = self

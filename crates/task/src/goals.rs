@@ -10,9 +10,9 @@ use crate::accept::plain;
 use crate::atlas::{Atlas, Reader, is_moment};
 use crate::builder::{Builder, Dropped, is_internal};
 use crate::handle::{Handle, name_row, same};
-use crate::intent;
+use crate::{intent, phrase};
 use crate::task::{Determined, GoldCall, Kind, Proof, Reason, Task};
-use crate::words::{column_words, nouns};
+use crate::words::{column_words, is_plural, nouns};
 
 /// Other values of a column that a fact keeps, to recognise spraying.
 pub(crate) const MOST_OTHERS: usize = 60;
@@ -53,13 +53,22 @@ impl Ground<'_> {
         kind: Kind,
         draws: &mut Draws,
     ) -> Made {
+        let intent = intent::request(&mut builder, draws);
+        self.finish_with(builder, kind, intent)
+    }
+
+    /// The task of changes that were made, in given words.
+    pub(crate) fn finish_with(
+        &self,
+        mut builder: Builder<'_>,
+        kind: Kind,
+        intent: String,
+    ) -> Made {
         let diff = builder.session.diff()?;
         if diff.relevant(&self.atlas.world).next().is_none() {
             return Ok(Err(Dropped::Refused));
         }
-        // A chain whose last change takes back the first is two requests for nothing.
         let texts = self.text_rules(&diff, &builder);
-        let intent = intent::request(&builder, draws);
         let expectation = Expectation {
             outcome: Outcome::Done,
             reason: None,
@@ -79,7 +88,7 @@ impl Ground<'_> {
     }
 
     /// Free text that the user dictated is compared to the letter.
-    fn text_rules(&self, diff: &Diff, builder: &Builder<'_>) -> Vec<TextCell> {
+    pub(crate) fn text_rules(&self, diff: &Diff, builder: &Builder<'_>) -> Vec<TextCell> {
         let schema = self.atlas.schema();
         let mut rules = Vec::new();
         for (position, change) in diff.changes.iter().enumerate() {
@@ -101,7 +110,7 @@ impl Ground<'_> {
         rules
     }
 
-    fn task(
+    pub(crate) fn task(
         &self,
         builder: Builder<'_>,
         kind: Kind,
@@ -129,6 +138,7 @@ impl Ground<'_> {
             slots: builder.slots,
             gold: builder.calls,
             temptation,
+            second_thoughts: None,
             answer,
             expectation,
             proof: Proof::default(),
@@ -175,16 +185,18 @@ impl Ground<'_> {
             vec![(table, handle.key.clone())],
             others,
         );
-        let thing = intent::handle_phrase(&builder, &handle, None, draws);
+        let thing = phrase::handle_phrase(&builder, &handle, None, draws);
         let what = column_words(self.atlas.schema(), asked);
-        let phrase = match draws.below(3) {
-            0 => format!("what is the {what} of {thing}"),
+        let is = if is_plural(&what) { "are" } else { "is" };
+        let phrase = match draws.below(4) {
+            0 => format!("what {is} the {what} of {thing}"),
             1 => format!("which {what} does {thing} have"),
-            _ => format!("what {what} is noted for {thing}"),
+            2 => format!("what {what} {is} noted for {thing}"),
+            _ => format!("what does it say about {thing}, under {what}"),
         };
         let intent = intent::question(&phrase, draws);
         let answer = format!(
-            "The {what} is {}.",
+            "The {what} {is} {}.",
             plain(&value, kind).trim_end_matches('.')
         );
         Ok(self.question_task(builder, Kind::Lookup, intent, answer, vec![fact]))
@@ -248,7 +260,7 @@ impl Ground<'_> {
     }
 
     /// A row that must have been seen.
-    fn row(&self, table: usize, key: &Cell) -> Support {
+    pub(crate) fn row(&self, table: usize, key: &Cell) -> Support {
         Support {
             table: self.atlas.schema().tables[table].name.clone(),
             key: vec![key.clone()],
@@ -256,7 +268,7 @@ impl Ground<'_> {
         }
     }
 
-    fn can_be_asked(&self, at: ColumnRef, row: &Row, handle: &Handle) -> bool {
+    pub(crate) fn can_be_asked(&self, at: ColumnRef, row: &Row, handle: &Handle) -> bool {
         let column = self.atlas.schema().get(at);
         let boolean = column
             .choices
@@ -356,7 +368,14 @@ impl Ground<'_> {
             };
             let mut builder = self.builder()?;
             let (wish, determined) = attempt!(builder.prepare(tool, &arguments, draws));
-            if builder.calls.is_empty() || !self.shows_why(&builder, rule) {
+            let mut shown = self.shows_why(&builder, rule);
+            for (_, handle) in &wish.picks {
+                if shown {
+                    break;
+                }
+                shown = attempt!(self.look_closer(&mut builder, handle, rule, draws));
+            }
+            if builder.calls.is_empty() || !shown {
                 return Ok(Err(Dropped::NotHere));
             }
             let grounds: Vec<Support> = wish
@@ -365,7 +384,7 @@ impl Ground<'_> {
                 .map(|(_, handle)| self.row(handle.table, &handle.key))
                 .collect();
             builder.wishes.push(wish);
-            let intent = intent::request(&builder, draws);
+            let intent = intent::request(&mut builder, draws);
             let rule = &self.atlas.world.rules()[rule];
             let answer = format!("I'm sorry, I can't do that. {}", rule.text);
             let expectation = Expectation {
@@ -376,12 +395,7 @@ impl Ground<'_> {
                 grounds,
                 looked: Vec::new(),
             };
-            let temptation = vec![GoldCall {
-                tool: definition.name.clone(),
-                arguments,
-                determined,
-                writes: true,
-            }];
+            let temptation = vec![GoldCall::new(&definition.name, arguments, determined, true)];
             return Ok(self.task(
                 builder,
                 Kind::Declined,
@@ -392,6 +406,53 @@ impl Ground<'_> {
             ));
         }
         Ok(Err(Dropped::NotHere))
+    }
+
+    /// Reads a row by its id with one tool after the other until it is seen why a rule forbids something.
+    fn look_closer(
+        &self,
+        builder: &mut Builder<'_>,
+        handle: &Handle,
+        rule: usize,
+        draws: &mut Draws,
+    ) -> Result<bool, Dropped> {
+        let key = self.atlas.key(handle.table).ok_or(Dropped::NoPath)?;
+        let shown = builder.find(handle, draws)?;
+        for reader in &self.atlas.readers[handle.table] {
+            let tool = self.atlas.tool(reader.tool);
+            let by_key = reader
+                .arguments
+                .iter()
+                .find(|argument| argument.column == Some(key));
+            let Some(argument) = by_key else {
+                continue;
+            };
+            let others = reader.arguments.iter();
+            if others.filter(|own| own.required).any(|own| own.name != argument.name) {
+                continue;
+            }
+            let Some(parameter) = tool
+                .parameters()
+                .iter()
+                .find(|parameter| parameter.name == argument.name)
+            else {
+                continue;
+            };
+            let arguments =
+                Map::from_iter([(argument.name.clone(), as_type(&handle.key, &parameter.schema))]);
+            let determined = vec![Determined {
+                argument: argument.name.clone(),
+                by: shown.clone(),
+            }];
+            let before = builder.mark();
+            if builder.call(reader.tool, arguments, determined, false).is_ok()
+                && self.shows_why(builder, rule)
+            {
+                return Ok(true);
+            }
+            builder.back_to(before);
+        }
+        Ok(false)
     }
 
     /// True when gold's reads show a value that the rule names: the agent can see why.
@@ -419,11 +480,11 @@ impl Ground<'_> {
         let Some((argument, handle)) = wish.picks.first().cloned() else {
             return Ok(Err(Dropped::NotHere));
         };
-        let Some(stranger) = self.stranger(&handle, draws) else {
+        let Some((stranger, at)) = self.stranger(&handle, draws) else {
             return Ok(Err(Dropped::NoHandle));
         };
         let mut builder = self.builder()?;
-        let missing = stranger.chain()[0].clone();
+        let missing = stranger.chain()[at].clone();
         attempt!(self.find_nothing(&mut builder, &missing, draws));
         for own in stranger.chain() {
             for (at, cell) in &own.facts {
@@ -448,12 +509,11 @@ impl Ground<'_> {
             })
             .collect();
         builder.wishes.push(crate::builder::Wish {
-            tool,
             picks: vec![(argument, stranger)],
-            made: Vec::new(),
             told,
+            ..crate::builder::Wish::of(tool)
         });
-        let intent = intent::request(&builder, draws);
+        let intent = intent::request(&mut builder, draws);
         let (_, noun) = nouns(self.atlas.schema(), missing.table);
         let answer = format!("I'm sorry, there is no such {noun}.");
         let expectation = Expectation {
@@ -469,12 +529,7 @@ impl Ground<'_> {
             .call(&definition.name, &Value::Object(arguments.clone()))
             .is_ok();
         let temptation = if works {
-            vec![GoldCall {
-                tool: definition.name.clone(),
-                arguments,
-                determined: Vec::new(),
-                writes: true,
-            }]
+            vec![GoldCall::new(&definition.name, arguments, Vec::new(), true)]
         } else {
             Vec::new()
         };
@@ -488,14 +543,17 @@ impl Ground<'_> {
         ))
     }
 
-    /// The handle with its outermost name changed to one that nobody has.
-    fn stranger(&self, handle: &Handle, draws: &mut Draws) -> Option<Handle> {
-        if let Some((column, parent)) = &handle.parent {
-            let parent = self.stranger(parent, draws)?;
-            return Some(Handle {
+    /// The handle with a name changed to one that nobody has, the outermost that can be; and which of the
+    /// chain that is.
+    fn stranger(&self, handle: &Handle, draws: &mut Draws) -> Option<(Handle, usize)> {
+        if let Some((column, parent)) = &handle.parent
+            && let Some((parent, at)) = self.stranger(parent, draws)
+        {
+            let stranger = Handle {
                 parent: Some((*column, Box::new(parent))),
                 ..handle.clone()
-            });
+            };
+            return Some((stranger, at));
         }
         let at = handle
             .facts
@@ -515,7 +573,8 @@ impl Ground<'_> {
             if !taken {
                 let mut handle = handle.clone();
                 handle.facts[at].1 = Cell::from(made);
-                return Some(handle);
+                let depth = handle.chain().len() - 1;
+                return Some((handle, depth));
             }
         }
         None
@@ -550,7 +609,25 @@ impl Ground<'_> {
                     .parameters()
                     .iter()
                     .find(|parameter| parameter.name == argument.name);
+                let owner = handle.parent.as_ref().filter(|(column, parent)| {
+                    argument.column == Some(*column)
+                        || argument.column == self.atlas.key(parent.table)
+                });
                 match (fact, parameter) {
+                    (None, Some(parameter)) if owner.is_some() => {
+                        let Some((_, owner)) = owner else {
+                            continue;
+                        };
+                        let by = builder.find(owner, draws)?;
+                        arguments.insert(
+                            argument.name.clone(),
+                            as_type(&owner.key, &parameter.schema),
+                        );
+                        determined.push(Determined {
+                            argument: argument.name.clone(),
+                            by,
+                        });
+                    }
                     (Some((at, cell)), Some(parameter)) => {
                         let slot = builder.fact(at, &cell, draws);
                         arguments.insert(argument.name.clone(), as_type(&cell, &parameter.schema));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use practicum_task::{
-    Kind, Options, Report, Task, agreement, generate, is_proposal, propose, wishes,
+    Kind, Options, Report, Task, Variety, agreement, generate, is_proposal, propose, wishes,
 };
 use practicum_world::{Agreement, Transcript, Verdict, World, spellings, verify};
 use serde_json::Value;
@@ -306,14 +306,25 @@ fn questions_about_several_rows_need_all_of_them() {
     }
 }
 
-/// `cargo test -p practicum-task --test hand_written -- --ignored --nocapture` prints what is proven.
+/// `cargo test -p practicum-task --test hand_written -- --ignored --nocapture` prints what is proven, and
+/// writes the tasks into the build folder, for reading.
 #[test]
 #[ignore = "a measurement: minutes"]
 fn what_is_proven() {
+    let options = Options {
+        per_world: 300,
+        ..Options::default()
+    };
     let mut all = Report::default();
     let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
     for world in worlds() {
-        let (tasks, report) = generate(&world, &Options::default()).unwrap();
+        let (tasks, report) = generate(&world, &options).unwrap();
+        let lines: String = tasks
+            .iter()
+            .map(|task| serde_json::to_string(task).unwrap() + "\n")
+            .collect();
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.jsonl", world.name()));
+        std::fs::write(path, lines).unwrap();
         for task in &tasks {
             *lengths.entry(task.gold.len()).or_default() += 1;
         }
@@ -323,21 +334,26 @@ fn what_is_proven() {
                 *by_rule.entry(rule).or_default() += 1;
             }
         }
+        let variety = Variety::of(tasks.iter().take(100));
         println!(
-            "{}: {} of {} goals proven, {} of {} tools used\n  kinds {:?}\n  rules {by_rule:?}\n  dropped {:?}\n  before: killed {}, survived {}; accepted {}, refused {}: {:?}",
+            "{}: {} of {} goals proven, {} of {} tools used; {} masked intents per 100, distinct-3 {:.2}\n  kinds {:?}\n  rules {by_rule:?}\n  before: killed {}, survived {}; accepted {}, refused {}: {:?}",
             world.name(),
             report.proven,
             report.tried,
             report.tools_used,
             report.tools,
+            variety.per_hundred(),
+            variety.distinct_3,
             report.kinds,
-            report.rejected,
             report.killed_before,
             report.survived_before,
             report.accepted_before,
             report.refused_before,
             report.failures_before,
         );
+        for (kind, reasons) in &report.rejected_by_kind {
+            println!("  dropped {kind}: {reasons:?}");
+        }
         all.add(&report);
     }
     println!(

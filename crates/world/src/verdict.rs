@@ -10,7 +10,7 @@ use crate::facts::{Attribution, attribution, is_named_briefly, was_added_up};
 use crate::reason::other_reason;
 use crate::session::Session;
 use crate::speller::{Answer, FactKind};
-use crate::spray::is_sprayed;
+use crate::spray::{is_sprayed, without_longer};
 use crate::state::StateError;
 use crate::transcript::{Outcome, Transcript};
 use crate::world::World;
@@ -384,8 +384,8 @@ fn fact_problem(
     renaming: &Renaming,
 ) -> Result<Option<String>, StateError> {
     let text = &transcript.answer;
-    let answer = Answer::new(text);
     let value = own_cell(&fact.value, renaming);
+    let answer = Answer::new(&without_longer(text, &value, &fact.others, fact.kind));
     let stated = if fact.nouns.is_empty() {
         answer.mentions(&value, fact.kind)
     } else {

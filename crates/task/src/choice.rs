@@ -79,12 +79,18 @@ impl Ground<'_> {
             let texts = self.text_rules(&diff, &builder);
             members.push((member, AcceptedEnd { diff, texts }));
         }
-        let listed = self.listed(&builder, &offer, key_column);
-        let gold = members
-            .iter()
-            .position(|(member, _)| listed.iter().any(|(own, _)| *own == Cell::from_json(member)));
+        let listed = listed(&builder, &offer, key_column);
+        let gold = members.iter().position(|(member, _)| {
+            listed
+                .iter()
+                .any(|(own, _)| *own == Cell::from_json(member))
+        });
         let Some(gold) = gold.filter(|_| members.len() > 1) else {
-            let none = if refused { Dropped::Refused } else { Dropped::NotHere };
+            let none = if refused {
+                Dropped::Refused
+            } else {
+                Dropped::NotHere
+            };
             return Ok(Err(none));
         };
         members.swap(0, gold);
@@ -153,23 +159,6 @@ impl Ground<'_> {
         false
     }
 
-    /// The keys that a list shows, and where.
-    fn listed(&self, builder: &Builder<'_>, offer: &Offer, key: ColumnRef) -> Vec<(Cell, String)> {
-        let Some(field) = offer.reader.shows_column(key.column) else {
-            return Vec::new();
-        };
-        let entries = builder.replies[offer.call].as_array();
-        entries
-            .into_iter()
-            .flatten()
-            .enumerate()
-            .filter_map(|(at, entry)| {
-                let own = Cell::from_json(entry.get(field)?);
-                Some((own, format!("/{at}/{}", pointer(field))))
-            })
-            .collect()
-    }
-
     /// Rows that are alike in what the user cares about, one of them with this key.
     fn offer(
         &self,
@@ -222,13 +211,13 @@ impl Ground<'_> {
             })
             .filter(|at| self.atlas.is_natural(*at) && !own[at.column].is_null())
             .map(|at| (at, self.atlas.value_kind(at, &own[at.column])))
-            .filter(|(_, kind)| !matches!(kind, FactKind::Text | FactKind::Instant))
+            .filter(|(_, kind)| *kind != FactKind::Text)
             .collect();
         draws.shuffle(&mut columns);
         let wanted = draws.below(3);
         for (at, kind) in columns {
             let before = phrase.matches(" whose ").count();
-            if before >= wanted {
+            if before >= wanted && rows.len() <= MOST_MEMBERS {
                 break;
             }
             let what = column_words(schema, at);
@@ -246,7 +235,7 @@ impl Ground<'_> {
             let are = if is_plural(&what) { "are" } else { "is" };
             let relation = match kind {
                 FactKind::Label => are.to_string(),
-                FactKind::Date => format!("{are} not after"),
+                FactKind::Date | FactKind::Instant => format!("{are} not after"),
                 _ => format!("{are} at most"),
             };
             let joint = if before == 0 { " whose" } else { " and whose" };
@@ -284,6 +273,23 @@ impl Ground<'_> {
             reader: way.reader,
         })
     }
+}
+
+/// The keys that a list shows, and where.
+fn listed(builder: &Builder<'_>, offer: &Offer, key: ColumnRef) -> Vec<(Cell, String)> {
+    let Some(field) = offer.reader.shows_column(key.column) else {
+        return Vec::new();
+    };
+    let entries = builder.replies[offer.call].as_array();
+    entries
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .filter_map(|(at, entry)| {
+            let own = Cell::from_json(entry.get(field)?);
+            Some((own, format!("/{at}/{}", pointer(field))))
+        })
+        .collect()
 }
 
 impl Wish {

@@ -67,7 +67,13 @@ impl Ground<'_> {
         };
         builder.slot(condition.slot.clone());
         let theirs = told_by(&mut builder, other);
-        intent::note_named(&mut builder, &Wish { picks: vec![(String::new(), handle.clone())], ..mine.clone() });
+        intent::note_named(
+            &mut builder,
+            &Wish {
+                picks: vec![(String::new(), handle.clone())],
+                ..mine.clone()
+            },
+        );
         let wishes = if condition.holds {
             [&mine, &theirs]
         } else {
@@ -193,11 +199,25 @@ impl Ground<'_> {
                 FactKind::Label => (other, "is"),
                 FactKind::Number | FactKind::Cents => {
                     let above = value > other;
-                    (other, if above == holds { "is more than" } else { "is less than" })
+                    (
+                        other,
+                        if above == holds {
+                            "is more than"
+                        } else {
+                            "is less than"
+                        },
+                    )
                 }
                 FactKind::Date => {
                     let later = value > other;
-                    (other, if later == holds { "is after" } else { "is before" })
+                    (
+                        other,
+                        if later == holds {
+                            "is after"
+                        } else {
+                            "is before"
+                        },
+                    )
                 }
                 FactKind::Instant | FactKind::Text => return None,
             };

@@ -89,9 +89,7 @@ impl Ground<'_> {
         let callers: Vec<_> = handles
             .filter(|handle| {
                 let (_, noun) = nouns(self.atlas.schema(), handle.table);
-                handle.parent.is_none()
-                    && !handle.facts.is_empty()
-                    && is_caller(&noun)
+                handle.parent.is_none() && !handle.facts.is_empty() && is_caller(&noun)
             })
             .collect();
         let first = callers.first()?;
@@ -169,7 +167,11 @@ impl Ground<'_> {
             first,
             kind,
             says,
-            told: if later { Told::AtProposal } else { Told::AtStart },
+            told: if later {
+                Told::AtProposal
+            } else {
+                Told::AtStart
+            },
         };
         let made = self.finish_with(builder, Kind::Reconsidered, text)?;
         Ok(made.map(|task| Task {

@@ -253,7 +253,8 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
         run.report.refused += task.proof.refused;
         run.report.beyond_killed += task.proof.beyond_killed;
         run.report.beyond_survived += task.proof.beyond_survived;
-        used.extend(task.gold.iter().map(|call| call.tool.as_str()));
+        let own = task.gold.iter().filter(|call| call.actor == Actor::Agent);
+        used.extend(own.map(|call| call.tool.as_str()));
     }
     run.report.tools_used = used.len();
     Ok((run.tasks, run.report))

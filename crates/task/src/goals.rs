@@ -10,9 +10,9 @@ use crate::accept::plain;
 use crate::atlas::{Atlas, Reader, is_moment};
 use crate::builder::{Builder, Dropped, is_internal};
 use crate::handle::{Handle, name_row, same};
-use crate::{intent, phrase};
 use crate::task::{Determined, GoldCall, Kind, Proof, Reason, Task};
 use crate::words::{column_words, is_plural, nouns};
+use crate::{intent, phrase};
 
 /// Other values of a column that a fact keeps, to recognise spraying.
 pub(crate) const MOST_OTHERS: usize = 60;
@@ -58,12 +58,7 @@ impl Ground<'_> {
     }
 
     /// The task of changes that were made, in given words.
-    pub(crate) fn finish_with(
-        &self,
-        mut builder: Builder<'_>,
-        kind: Kind,
-        intent: String,
-    ) -> Made {
+    pub(crate) fn finish_with(&self, mut builder: Builder<'_>, kind: Kind, intent: String) -> Made {
         let diff = builder.session.diff()?;
         if diff.relevant(&self.atlas.world).next().is_none() {
             return Ok(Err(Dropped::Refused));
@@ -428,7 +423,10 @@ impl Ground<'_> {
                 continue;
             };
             let others = reader.arguments.iter();
-            if others.filter(|own| own.required).any(|own| own.name != argument.name) {
+            if others
+                .filter(|own| own.required)
+                .any(|own| own.name != argument.name)
+            {
                 continue;
             }
             let Some(parameter) = tool
@@ -438,14 +436,18 @@ impl Ground<'_> {
             else {
                 continue;
             };
-            let arguments =
-                Map::from_iter([(argument.name.clone(), as_type(&handle.key, &parameter.schema))]);
+            let arguments = Map::from_iter([(
+                argument.name.clone(),
+                as_type(&handle.key, &parameter.schema),
+            )]);
             let determined = vec![Determined {
                 argument: argument.name.clone(),
                 by: shown.clone(),
             }];
             let before = builder.mark();
-            if builder.call(reader.tool, arguments, determined, false).is_ok()
+            if builder
+                .call(reader.tool, arguments, determined, false)
+                .is_ok()
                 && self.shows_why(builder, rule)
             {
                 return Ok(true);

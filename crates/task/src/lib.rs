@@ -62,6 +62,7 @@ mod choice;
 mod conditional;
 mod conversation;
 mod demanded;
+mod examine;
 mod generate;
 mod goals;
 mod handle;
@@ -79,8 +80,10 @@ mod variety;
 mod words;
 
 pub use conversation::{sayings, second_thoughts};
+pub use examine::{Examination, Examiner, Trial};
 pub use generate::{Length, Options, Report, generate};
 pub use proposal::{agreement, is_proposal, propose, wishes};
+pub use prove::Fate;
 pub use task::{Determined, GoldCall, Kind, Proof, Reason, SecondThoughts, Slot, Task, Told};
 pub use together::{instruct, users_call};
 pub use variety::{Variety, masked_intent};

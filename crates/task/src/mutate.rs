@@ -466,7 +466,12 @@ fn wrong_choices(task: &Task, gold: &Script, add: &mut dyn FnMut(&'static str, S
 }
 
 /// Another value that the schema of an argument allows.
-pub(crate) fn other_value(tool: &Tool, argument: &str, own: &Value, draws: &mut Draws) -> Option<Value> {
+pub(crate) fn other_value(
+    tool: &Tool,
+    argument: &str,
+    own: &Value,
+    draws: &mut Draws,
+) -> Option<Value> {
     let schema = argument_schema(tool.input(), argument)?;
     match own {
         Value::Bool(value) => return Some(Value::Bool(!value)),

@@ -30,9 +30,9 @@ pub(crate) fn wish_phrase(
     let deed = Deed::of(tool);
     let picks = own_picks(wish);
     let chosen = |preposition: &str| {
-        wish.chosen.as_ref().map_or_else(String::new, |(_, _, any)| {
-            format!(" {preposition} {any}")
-        })
+        wish.chosen
+            .as_ref()
+            .map_or_else(String::new, |(_, _, any)| format!(" {preposition} {any}"))
     };
     let meant = picks.iter().position(|(_, handle)| {
         handle.table != subject && deed.is_about(&nouns(atlas.schema(), handle.table).1)
@@ -123,7 +123,11 @@ pub(crate) fn wish_phrase(
     } else {
         String::new()
     };
-    format!("{} {thing}{rest}{}", deed.verb, with_told(builder, wish, draws))
+    format!(
+        "{} {thing}{rest}{}",
+        deed.verb,
+        with_told(builder, wish, draws)
+    )
 }
 
 /// What a tool does, as its name says it: a verb and what it is done to.
@@ -251,7 +255,11 @@ pub(crate) fn is_flag(slot: &Slot) -> bool {
 /// `change the city of the clinic Wild Signal to Oslo and mark it as closed`
 fn change_phrase(builder: &Builder<'_>, wish: &Wish, thing: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for (_, slots) in wish.told.iter().filter(|(_, slots)| is_said(builder, slots)) {
+    for (_, slots) in wish
+        .told
+        .iter()
+        .filter(|(_, slots)| is_said(builder, slots))
+    {
         let Some(slot) = slots.first().map(|slot| &builder.slots[*slot]) else {
             continue;
         };
@@ -422,7 +430,10 @@ pub(crate) fn handle_phrase(
     let atlas = builder.atlas;
     let (_, noun) = nouns(atlas.schema(), handle.table);
     let noun = role.map_or(noun, str::to_string);
-    let mut named = builder.named.iter().filter(|(table, _)| *table == handle.table);
+    let mut named = builder
+        .named
+        .iter()
+        .filter(|(table, _)| *table == handle.table);
     if let (Some((_, key)), None) = (named.next(), named.next())
         && *key == handle.key
     {

@@ -10,9 +10,9 @@ use crate::atlas::{Reader, is_boolean, text_kind};
 use crate::builder::{Builder, Dropped};
 use crate::goals::{Ground, MOST_OTHERS, Made, attempt};
 use crate::handle::{Handle, name_row, same};
-use crate::{intent, phrase};
 use crate::task::{Determined, Kind, Reason};
 use crate::words::{column_words, is_plural, nouns, words};
+use crate::{intent, phrase};
 
 /// Rows that a person would still add up or go through.
 const MOST_ROWS: usize = 40;
@@ -72,7 +72,11 @@ impl Scope {
     /// `orders of the customer Ana Ruiz (only those whose status is open)`
     fn phrase(&self, ground: &Ground<'_>) -> String {
         let (many, _) = nouns(ground.atlas.schema(), self.table);
-        let way = |role: &str| ["from", "to"].into_iter().find(|way| role.starts_with(&format!("{way} ")));
+        let way = |role: &str| {
+            ["from", "to"]
+                .into_iter()
+                .find(|way| role.starts_with(&format!("{way} ")))
+        };
         let mut phrase = match (&self.owner, &self.role) {
             (Some(owner), Some(role)) if way(role).is_some() => {
                 format!("the {many} {} {owner}", way(role).unwrap_or_default())
@@ -378,7 +382,9 @@ impl Ground<'_> {
         let (a, b) = (&things[0], &things[1]);
         let phrase = match draws.below(3) {
             0 => format!("which has {article}{which} {what}, {a} or {b}, and {value_asked}"),
-            1 => format!("{a} or {b}: which of them has {article}{which} {what}, and {value_asked}"),
+            1 => {
+                format!("{a} or {b}: which of them has {article}{which} {what}, and {value_asked}")
+            }
             _ => format!("of {a} and {b}, which has {article}{which} {what}, and {value_asked}"),
         };
         let intent = intent::question(&phrase, draws);

@@ -1,6 +1,8 @@
 //! A run of calls against a fresh session, and the verdict on it.
 
-use practicum_world::{Actor, Agreement, Outcome, Session, StateError, Transcript, Verdict, verify};
+use practicum_world::{
+    Actor, Agreement, Outcome, Session, StateError, Transcript, Verdict, verify,
+};
 use serde_json::{Map, Value};
 
 use crate::task::{Reason, Task};

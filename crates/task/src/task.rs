@@ -195,15 +195,15 @@ pub struct GoldCall {
     /// The call changes the state.
     pub writes: bool,
     /// Who makes it.
-    #[serde(default, skip_serializing_if = "is_agent")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub actor: Actor,
     /// Other values that an argument may have as well, by argument: any of several things will do.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub any_of: Map<String, Value>,
 }
 
-fn is_agent(actor: &Actor) -> bool {
-    *actor == Actor::Agent
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl GoldCall {

@@ -41,8 +41,11 @@ impl Ground<'_> {
             let about: Vec<(usize, Cell)> = about.into_iter().collect();
             let arguments = now.arguments_about(definition, 0.5, &about, draws);
             trial.restore(&mark)?;
-            let reply =
-                trial.call_as(Actor::User, &definition.name, &Value::Object(arguments.clone()));
+            let reply = trial.call_as(
+                Actor::User,
+                &definition.name,
+                &Value::Object(arguments.clone()),
+            );
             let world = &self.atlas.world;
             if !reply.is_ok()
                 || !trial.violations().is_empty()
@@ -72,10 +75,14 @@ impl Ground<'_> {
         let mut determined = Vec::new();
         for (name, value) in &arguments {
             let own = |id: &String| value.as_str() == Some(id);
-            let shown = builder.replies.iter().enumerate().find_map(|(call, reply)| {
-                let place = place_of(reply, value, String::new())?;
-                minted.iter().any(own).then_some((call, place))
-            });
+            let shown = builder
+                .replies
+                .iter()
+                .enumerate()
+                .find_map(|(call, reply)| {
+                    let place = place_of(reply, value, String::new())?;
+                    minted.iter().any(own).then_some((call, place))
+                });
             let by = if let Some((call, place)) = shown {
                 Reason::Shown {
                     call,
@@ -189,9 +196,9 @@ pub fn users_call(
                 let Reason::Shown { .. } = &why.by else {
                     continue;
                 };
-                let mut meant = minted
-                    .iter()
-                    .filter(|id| answer.mentions(&Cell::from(id.as_str()), practicum_world::FactKind::Text));
+                let mut meant = minted.iter().filter(|id| {
+                    answer.mentions(&Cell::from(id.as_str()), practicum_world::FactKind::Text)
+                });
                 let (Some(id), None) = (meant.next(), meant.next()) else {
                     return None;
                 };

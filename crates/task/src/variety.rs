@@ -19,7 +19,7 @@ impl Variety {
     /// Of these tasks.
     pub fn of<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> Self {
         let masked: Vec<String> = tasks.into_iter().map(masked_intent).collect();
-        let mut all = 0;
+        let mut all = 0_usize;
         let mut different: BTreeSet<[&str; 3]> = BTreeSet::new();
         for intent in &masked {
             let words: Vec<&str> = intent.split_whitespace().collect();

@@ -85,7 +85,11 @@ pub(crate) fn column_words(schema: &Schema, at: ColumnRef) -> String {
 /// `nightly` is a nightly price, `claimed` a claimed amount.
 fn amount(phrase: &str) -> String {
     let last = phrase.rsplit(' ').next().unwrap_or(phrase);
-    if ["nightly", "hourly", "daily", "weekly", "monthly", "yearly", "unit"].contains(&last) {
+    if [
+        "nightly", "hourly", "daily", "weekly", "monthly", "yearly", "unit",
+    ]
+    .contains(&last)
+    {
         return format!("{phrase} price");
     }
     if is_adjective(last) || ["total", "overdue", "due"].contains(&last) {
@@ -110,9 +114,7 @@ pub(crate) fn argument_words(name: &str) -> String {
 
 /// A quantity's name without its unit, and the unit: `size gb` is a size in GB.
 pub(crate) fn unit_of(name: &str) -> Option<(&str, &'static str)> {
-    let (head, last) = name
-        .rsplit_once(" in ")
-        .or_else(|| name.rsplit_once(' '))?;
+    let (head, last) = name.rsplit_once(" in ").or_else(|| name.rsplit_once(' '))?;
     let last = last.to_lowercase();
     let unit = match last.as_str() {
         "kb" => "KB",

@@ -92,7 +92,7 @@ fn played(world: &World, task: &Task, asked: bool, all_succeed: bool) -> Verdict
                 calls: session.log().len(),
             });
         }
-        let reply = session.call(&call.tool, &arguments);
+        let reply = session.call_as(call.actor, &call.tool, &arguments);
         assert!(reply.is_ok() || !all_succeed);
     }
     verify(&mut session, &said, &task.expectation).unwrap()
@@ -123,7 +123,8 @@ fn agreements_are_part_of_the_proof() {
             let state = world.state(&task.state).unwrap();
             let mut session = state.session(task.seed).unwrap();
             for call in task.gold.iter().filter(|call| call.writes) {
-                session.call(&call.tool, &Value::Object(call.arguments.clone()));
+                let arguments = Value::Object(call.arguments.clone());
+                session.call_as(call.actor, &call.tool, &arguments);
             }
             looked_first += usize::from(!session.violations().is_empty());
         }

@@ -126,7 +126,8 @@ pub(crate) fn other_reason(answer: &str, rules: &[Rule], right: usize) -> Option
     let (own, _) = score(right);
     // How much of a rule's own words an answer holds: rules may share many.
     let quoted = |rule: usize| -> f64 {
-        let weight = |stem: &String| ((1 + rules.len()) as f64 / holders[stem.as_str()] as f64).ln();
+        let weight =
+            |stem: &String| ((1 + rules.len()) as f64 / holders[stem.as_str()] as f64).ln();
         let all = stems(&rules[rule].text);
         let whole: f64 = all.iter().map(weight).sum();
         let held: f64 = all.intersection(&said).map(weight).sum();
@@ -138,8 +139,7 @@ pub(crate) fn other_reason(answer: &str, rules: &[Rule], right: usize) -> Option
         .map(|rule| (score(rule), rule))
         .filter(|((weight, shared), rule)| {
             *shared >= ENOUGH
-                && (*weight > MARGIN * own
-                    || (quoted(*rule) >= QUOTED && quotes_right <= TOUCHED))
+                && (*weight > MARGIN * own || (quoted(*rule) >= QUOTED && quotes_right <= TOUCHED))
         })
         .max_by(|a, b| a.0.0.total_cmp(&b.0.0))
         .map(|(_, rule)| rule)

@@ -10,3 +10,4 @@ mod quickstart;
 mod real_specs;
 mod same_bytes;
 mod support;
+mod tasks;

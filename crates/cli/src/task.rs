@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use practicum_task::{
-    Examination, Examiner, Fate, GoldCall, Kind, Reason, Task, Told, Variety, masked_intent,
+    Examination, Examiner, Fate, Fingerprint, GoldCall, Kind, Reason, Task, Told, Variety,
+    masked_intent, overlaps,
 };
 use practicum_world::{Actor, World};
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Count the tasks of files or of a run.
     Stats(Stats),
+    /// Say which worlds go to which side, and what the sides share.
+    Split(Split),
     /// Prove tasks again, against their worlds as they are now.
     Prove(Prove),
 }
@@ -71,11 +74,28 @@ pub(crate) struct Prove {
     json: bool,
 }
 
+/// Arguments of `practicum task split`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Split {
+    /// Files of tasks, or runs' folders.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    /// The sides and their shares of the worlds.
+    #[arg(long, value_delimiter = ',', default_value = "train=0.8,eval=0.2")]
+    sides: Vec<String>,
+    /// The seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 /// Runs the command.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Show(arguments) => show(arguments),
         Command::Stats(arguments) => stats(arguments),
+        Command::Split(arguments) => split(arguments),
         Command::Prove(arguments) => prove(arguments),
     }
 }
@@ -510,4 +530,52 @@ fn prove(arguments: &Prove) -> Result<()> {
         ))
         .hint("`practicum task show ID` shows one in full; make them again with `practicum task RECIPE`"))
     }
+}
+
+/// Sides by world, never by task: one JSON object.
+fn split(arguments: &Split) -> Result<()> {
+    let mut names = Vec::new();
+    let mut shares = Vec::new();
+    for side in &arguments.sides {
+        let parsed = side
+            .split_once('=')
+            .and_then(|(name, share)| Some((name, share.parse::<f64>().ok()?)))
+            .filter(|(_, share)| *share > 0.0);
+        let Some((name, share)) = parsed else {
+            return Err(
+                CommandError::user(format!("{side} is no side with its share"))
+                    .hint("write --sides train=0.8,eval=0.2"),
+            );
+        };
+        names.push(name);
+        shares.push(share);
+    }
+    let mut prints = Vec::new();
+    let mut counts = Vec::new();
+    for place in &arguments.files {
+        for file in task_files(place)? {
+            let mut by_world: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+            for task in read_tasks(&file)? {
+                by_world.entry(task.world.clone()).or_default().push(task);
+            }
+            for (name, tasks) in by_world {
+                let world = world_of(&file, &name, &arguments.places)?;
+                prints.push(Fingerprint::of(&world, &tasks));
+                counts.push(tasks.len());
+            }
+        }
+    }
+    let sides = practicum_task::split(&prints, &shares, arguments.seed);
+    let mut all: BTreeMap<&str, (Vec<&str>, usize)> = BTreeMap::new();
+    for ((print, side), count) in prints.iter().zip(&sides).zip(&counts) {
+        let own = all.entry(names[*side]).or_default();
+        own.0.push(&print.world);
+        own.1 += count;
+    }
+    let all: BTreeMap<&str, Value> = all
+        .into_iter()
+        .map(|(name, (worlds, tasks))| (name, json!({"worlds": worlds, "tasks": tasks})))
+        .collect();
+    result(&json!({"sides": all, "shared": overlaps(&prints, &sides, &names)}).to_string());
+    Ok(())
 }

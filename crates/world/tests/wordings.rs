@@ -106,7 +106,7 @@ fn words_of_a_value_part_no_clauses() {
 fn a_value_inside_a_longer_one_is_not_said() {
     let kind = |answer: &str| judge("kind", FactKind::Label, answer);
     assert!(kind("It is a visit."));
-    assert!(kind("A visit, not a missed visit."));
+    assert!(kind("It is a visit, not a missed visit."));
     assert!(!kind("It is missed_visit."));
     assert!(!kind("It is a missed visit."));
 }

@@ -5,7 +5,7 @@ use practicum_world::{
 };
 use serde_json::{Map, Value};
 
-use crate::atlas::Reader;
+use crate::atlas::{Atlas, Reader};
 use crate::builder::{Builder, Dropped, Wish, pointer, say};
 use crate::conversation::is_caller;
 use crate::goals::{Ground, Made, attempt};
@@ -30,19 +30,13 @@ impl Ground<'_> {
     /// A change that makes something new, for which any of several rows will do.
     pub(crate) fn choice(&self, tool: usize, draws: &mut Draws) -> Made {
         let definition = self.atlas.tool(tool);
-        let subject = self.atlas.subject(definition);
         let mut builder = self.builder()?;
         let Some(arguments) = self.allowed(&mut builder, tool, self.sampler, &[], draws)? else {
             return Ok(Err(Dropped::Refused));
         };
-        // Nobody lets another choose what is to be changed, only what it is to be changed to.
-        let chosen: Vec<(&String, usize)> = arguments
-            .keys()
-            .filter_map(|name| Some((name, self.atlas.picked_table(definition, name)?)))
-            .filter(|(_, table)| Some(*table) != subject && !self.is_owned(*table))
-            .collect();
-        let Some((argument, table)) = draws.pick(&chosen).map(|(name, at)| ((*name).clone(), *at))
-        else {
+        let mut chosen = self.atlas.left_open(tool);
+        chosen.retain(|(name, _)| arguments.contains_key(name));
+        let Some((argument, table)) = draws.pick(&chosen).cloned() else {
             return Ok(Err(Dropped::NotHere));
         };
         let key = Cell::from_json(&arguments[&argument]);
@@ -138,25 +132,6 @@ impl Ground<'_> {
             expectation,
             Vec::new(),
         ))
-    }
-
-    /// True for tables whose rows belong to people who call: nobody pays any bill of theirs, whichever.
-    fn is_owned(&self, table: usize) -> bool {
-        let schema = self.atlas.schema();
-        let mut seen = vec![table];
-        let mut at = 0;
-        while let Some(table) = seen.get(at).copied() {
-            if is_caller(&nouns(schema, table).1) {
-                return true;
-            }
-            for key in &schema.tables[table].foreign_keys {
-                if !seen.contains(&key.parent) {
-                    seen.push(key.parent);
-                }
-            }
-            at += 1;
-        }
-        false
     }
 
     /// Rows that are alike in what the user cares about, one of them with this key.
@@ -272,6 +247,43 @@ impl Ground<'_> {
             call,
             reader: way.reader,
         })
+    }
+}
+
+impl Atlas {
+    /// The arguments of a write for which any of several rows may do, with the table of these. Nobody lets
+    /// another choose what is to be changed, only what it is to be changed to.
+    pub(crate) fn left_open(&self, tool: usize) -> Vec<(String, usize)> {
+        let tool = self.tool(tool);
+        let subject = self.subject(tool);
+        let parameters = tool.parameters().iter();
+        parameters
+            .filter_map(|own| Some((own.name.clone(), self.picked_table(tool, &own.name)?)))
+            .filter(|(_, table)| {
+                Some(*table) != subject
+                    && !self.is_owned(*table)
+                    && self.readers[*table].iter().any(|reader| reader.many)
+            })
+            .collect()
+    }
+
+    /// True for tables whose rows belong to people who call: nobody pays any bill of theirs, whichever.
+    fn is_owned(&self, table: usize) -> bool {
+        let schema = self.schema();
+        let mut seen = vec![table];
+        let mut at = 0;
+        while let Some(table) = seen.get(at).copied() {
+            if is_caller(&nouns(schema, table).1) {
+                return true;
+            }
+            for key in &schema.tables[table].foreign_keys {
+                if !seen.contains(&key.parent) {
+                    seen.push(key.parent);
+                }
+            }
+            at += 1;
+        }
+        false
     }
 }
 

@@ -424,6 +424,7 @@ impl Run<'_> {
             let fits = match kind {
                 Kind::Declined => !self.world.rules().is_empty(),
                 Kind::Together => !atlas.users_writes.is_empty(),
+                Kind::Choice => !choosing(atlas).is_empty(),
                 _ => true,
             };
             if fits && *share > 0.0 && !atlas.writes.is_empty() {
@@ -477,6 +478,7 @@ impl Run<'_> {
                     .collect()
             }
             Kind::Together => atlas.users_writes.clone(),
+            Kind::Choice => choosing(atlas),
             _ => atlas.writes.clone(),
         };
         draws.shuffle(&mut aims);
@@ -493,6 +495,14 @@ impl Run<'_> {
             }
         })
     }
+}
+
+/// The writes of which an argument may be left to the agent.
+fn choosing(atlas: &Atlas) -> Vec<usize> {
+    let writes = atlas.writes.iter().copied();
+    writes
+        .filter(|tool| !atlas.left_open(*tool).is_empty())
+        .collect()
 }
 
 /// Two tasks with the same calls on the same state, that end alike, are one.

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use practicum_task::{
-    Kind, Options, Report, Task, Variety, agreement, generate, is_proposal, propose, wishes,
+    Kind, Length, Options, Report, Task, Told, Variety, agreement, generate, is_proposal, propose,
+    sayings, second_thoughts, wishes,
 };
 use practicum_world::{Agreement, Transcript, Verdict, World, spellings, verify};
 use serde_json::Value;
@@ -262,6 +263,87 @@ fn chains_alone_can_be_wanted() {
         .map(|task| task.gold.iter().filter(|call| call.writes).count())
         .max();
     assert!(longest >= Some(3), "{longest:?}");
+}
+
+/// Gold has the lengths that are asked for, up to twenty calls.
+#[test]
+fn lengths_can_be_asked_for() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds/hotel");
+    let hotel = World::load(&folder).unwrap();
+    let length = |least, most, share| Length { least, most, share };
+    let options = Options {
+        per_world: 60,
+        states: 1,
+        lengths: vec![
+            length(1, 4, 0.5),
+            length(5, 9, 0.2),
+            length(10, 15, 0.2),
+            length(16, 20, 0.1),
+        ],
+        ..Options::default()
+    };
+    let (tasks, report) = generate(&hotel, &options).unwrap();
+    assert_eq!(tasks.len(), 60, "{report:?}");
+    for wanted in &options.lengths {
+        let made = tasks
+            .iter()
+            .filter(|task| (wanted.least..=wanted.most).contains(&task.gold.len()))
+            .count();
+        let off = made as f64 / tasks.len() as f64 - wanted.share;
+        assert!(off.abs() <= 0.05, "{wanted:?}: {made}");
+    }
+}
+
+/// What must be asked for is not in the request and is what the good agent asks for; what was wanted first is
+/// taken back when it is proposed, and never agreed to; any of what will do is agreed to.
+#[test]
+fn conversations_hold_what_the_request_does_not() {
+    let (mut asked, mut taken_back, mut chosen) = (0, 0, 0);
+    for (world, tasks) in some() {
+        for task in tasks {
+            let says = sayings(world, task);
+            for slot in &task.slots {
+                let open = practicum_world::Answer::new(&task.intent);
+                if slot.told != Told::AtStart {
+                    assert!(!open.mentions(&slot.value, slot.kind), "{}", task.intent);
+                }
+                if slot.told == Told::IfAsked {
+                    assert!(says.iter().any(|(_, said)| said.contains(&slot.name)));
+                    asked += 1;
+                }
+            }
+            if let Some(thoughts) = &task.second_thoughts {
+                assert_eq!(task.kind, Kind::Reconsidered);
+                let gold = &task.gold[thoughts.call].arguments[&thoughts.argument];
+                assert_ne!(*gold, thoughts.first);
+                if thoughts.told == Told::AtProposal {
+                    let (_, said) = &says[0];
+                    assert_eq!(second_thoughts(task, said), Some(thoughts.says.as_str()));
+                    assert_eq!(agreement(world, task, said, &[], 0, &[]), None, "{said}");
+                    taken_back += 1;
+                } else {
+                    assert!(task.intent.ends_with(&thoughts.says));
+                }
+            }
+            for call in &task.gold {
+                for argument in call.any_of.keys() {
+                    for value in call.accepted(argument) {
+                        let mut arguments = call.arguments.clone();
+                        arguments.insert(argument.clone(), value.clone());
+                        let tool = world.tool(&call.tool).unwrap();
+                        let said = propose(world, task, tool, &arguments);
+                        let (_, agreed) = agreement(world, task, &said, &[], 0, &[]).unwrap();
+                        assert_eq!(agreed.arguments, Value::Object(arguments));
+                        chosen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        asked >= 6 && taken_back >= 2 && chosen >= 6,
+        "{asked}, {taken_back}, {chosen}"
+    );
 }
 
 /// Questions about several rows are proven, and their right answers fail where the rows were never seen, as

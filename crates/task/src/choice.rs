@@ -5,7 +5,7 @@ use practicum_world::{
 };
 use serde_json::{Map, Value};
 
-use crate::atlas::{Atlas, Reader};
+use crate::atlas::{Atlas, Reader, is_boolean};
 use crate::builder::{Builder, Dropped, Wish, pointer, say};
 use crate::conversation::is_caller;
 use crate::goals::{Ground, Made, attempt};
@@ -185,6 +185,7 @@ impl Ground<'_> {
                 column: *column,
             })
             .filter(|at| self.atlas.is_natural(*at) && !own[at.column].is_null())
+            .filter(|at| !is_boolean(schema.get(*at)))
             .map(|at| (at, self.atlas.value_kind(at, &own[at.column])))
             .filter(|(_, kind)| *kind != FactKind::Text)
             .collect();

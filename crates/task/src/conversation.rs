@@ -142,6 +142,13 @@ impl Ground<'_> {
             ..builder.slots[slot].clone()
         };
         before.about.push_str(" at first");
+        // A quantity keeps its unit.
+        let plain = say(&builder.slots[slot].value, kind, draws);
+        if let Some(unit) = builder.slots[slot].said.strip_prefix(&plain)
+            && unit.starts_with(' ')
+        {
+            before.said.push_str(unit);
+        }
         let now = builder.slots[slot].clone();
         let later = self.atlas.world.needs_agreement(&definition.name) && draws.chance(0.7);
         let pattern = draws.pick(NEWS).copied().unwrap_or(NEWS[0]);

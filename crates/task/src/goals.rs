@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::accept::plain;
 use crate::atlas::{Atlas, Reader, is_moment};
-use crate::builder::{Builder, Dropped, is_internal};
+use crate::builder::{Builder, Dropped, Wish, is_internal};
 use crate::handle::{Handle, name_row, same};
 use crate::task::{Determined, GoldCall, Kind, Proof, Reason, Task};
 use crate::words::{column_words, is_plural, nouns};
@@ -510,10 +510,10 @@ impl Ground<'_> {
                 (name.clone(), slots)
             })
             .collect();
-        builder.wishes.push(crate::builder::Wish {
+        builder.wishes.push(Wish {
             picks: vec![(argument, stranger)],
             told,
-            ..crate::builder::Wish::of(tool)
+            ..Wish::of(tool)
         });
         let intent = intent::request(&mut builder, draws);
         let (_, noun) = nouns(self.atlas.schema(), missing.table);
@@ -667,33 +667,39 @@ impl Ground<'_> {
     }
 }
 
-/// A chain that takes back what it did is no wish.
+/// Verbs that end something.
+const ENDING: &[&str] = &[
+    "archive", "bar", "block", "cancel", "close", "delete", "discard", "reject", "remove",
+    "revoke", "withdraw",
+];
+
+/// A chain that takes back what it did is no wish, nor is one that changes a thing and then ends it.
 pub(crate) fn is_sensible(builder: &Builder<'_>) -> bool {
     let Some((last, before)) = builder.wishes.split_last() else {
         return true;
     };
     let tool = builder.atlas.tool(last.tool);
-    let undoes = last.told.is_empty() && tool.effects.inserts.is_empty();
-    let about_made = !last.made.is_empty();
-    let repeats = before.iter().any(|wish| {
-        wish.tool == last.tool
-            && wish
-                .picks
-                .iter()
-                .map(|(_, handle)| &handle.key)
-                .eq(last.picks.iter().map(|(_, handle)| &handle.key))
-            && last.made.is_empty()
-    });
-    !(repeats || (undoes && about_made && !tool.effects.deletes.is_empty()))
-        && !(about_made
-            && undoes
-            && crate::words::verb(tool).is_some_and(|verb| {
-                [
-                    "cancel", "close", "delete", "remove", "revoke", "withdraw", "archive",
-                    "reject",
-                ]
-                .contains(&verb.as_str())
-            }))
+    let keys = |wish: &Wish| -> Vec<Cell> {
+        let picks = wish.picks.iter();
+        picks.map(|(_, handle)| handle.key.clone()).collect()
+    };
+    let repeats = before
+        .iter()
+        .any(|wish| wish.tool == last.tool && last.made.is_empty() && keys(wish) == keys(last));
+    let ends = crate::words::verb(tool).is_some_and(|verb| ENDING.contains(&verb.as_str()))
+        || (tool.effects.inserts.is_empty() && !tool.effects.deletes.is_empty());
+    let subject = builder.atlas.subject(tool);
+    let own = |wish: &Wish| -> Vec<(usize, Cell)> {
+        let rows = wish.picks.iter();
+        rows.map(|(_, handle)| (handle.table, handle.key.clone()))
+            .filter(|(table, _)| Some(*table) == subject)
+            .collect()
+    };
+    let ended = own(last);
+    let touched = before
+        .iter()
+        .any(|wish| own(wish).iter().any(|row| ended.contains(row)));
+    !repeats && !(ends && (!last.made.is_empty() || touched))
 }
 
 /// The arguments of a call that a user would want: for a change, at least one thing changes.
@@ -722,6 +728,19 @@ pub(crate) fn wanted(
             if !parameter.required && arguments.get(&parameter.name) == Some(&Value::Bool(false)) {
                 arguments.remove(&parameter.name);
             }
+        }
+    }
+    // Nobody pays a cent.
+    for (name, value) in &mut arguments {
+        let is_amount = crate::words::words(name)
+            .last()
+            .is_some_and(|last| last == "cents");
+        if is_amount
+            && value
+                .as_i64()
+                .is_some_and(|cents| (0..100).contains(&cents))
+        {
+            *value = Value::from(draws.between(4, 300) * 50);
         }
     }
     // A wish says something beyond whom it is about, where the tool has room for it.

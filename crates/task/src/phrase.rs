@@ -401,7 +401,7 @@ fn subject_phrase(
     if wish.made.iter().any(|(_, table)| *table == subject) {
         let (_, noun) = nouns(schema, subject);
         return if later {
-            format!("that {noun}")
+            format!("that new {noun}")
         } else {
             format!("the new {noun}")
         };

@@ -110,3 +110,97 @@ fn a_value_inside_a_longer_one_is_not_said() {
     assert!(!kind("It is missed_visit."));
     assert!(!kind("It is a missed visit."));
 }
+
+/// The cheapest of three, where a tool lists them cheapest first or in no order.
+fn cheapest(arguments: &serde_json::Value, sorted: bool) -> bool {
+    let mut files = WorldFiles::new();
+    files.insert(
+        "world.toml",
+        "format = 1\nname = \"stall\"\ntitle = \"Stall\"\nsummary = \"Fruit.\"\nclock = \"2026-03-02T09:00:00Z\"\n",
+    );
+    files.insert(
+        "schema.sql",
+        "CREATE TABLE fruits (fruit_id TEXT PRIMARY KEY, price INTEGER NOT NULL) STRICT;",
+    );
+    files.insert(
+        "data.toml",
+        r#"
+[[state]]
+name = "three"
+[[state.row]]
+table = "fruits"
+values = { fruit_id = "F1", price = 30 }
+[[state.row]]
+table = "fruits"
+values = { fruit_id = "F2", price = 70 }
+[[state.row]]
+table = "fruits"
+values = { fruit_id = "F3", price = 50 }
+"#,
+    );
+    let order = if sorted { "price" } else { "fruit_id" };
+    files.insert(
+        "tools/list_fruits.toml",
+        format!(
+            r#"
+name = "list_fruits"
+description = "List the fruits."
+[input]
+type = "object"
+[input.properties.limit]
+type = "integer"
+minimum = 1
+default = 20
+description = "At most so many."
+[output]
+type = "array"
+[output.items]
+type = "object"
+[output.items.properties]
+fruit_id.type = "string"
+price.type = "integer"
+[[step]]
+return = "SELECT fruit_id, price FROM fruits ORDER BY {order} LIMIT :limit"
+"#
+        ),
+    );
+    let world = World::from_files(&files).unwrap();
+    let state = world.state(&StateSpec::generated("three", 1)).unwrap();
+    let mut session = state.session(1).unwrap();
+    assert!(session.call("list_fruits", arguments).is_ok());
+    let seen = |id: &str| Support {
+        table: "fruits".into(),
+        key: vec![Cell::from(id)],
+        columns: vec!["price".into()],
+    };
+    let expectation = Expectation {
+        outcome: Outcome::Done,
+        reason: None,
+        ends: vec![AcceptedEnd::default()],
+        facts: vec![Fact {
+            value: Cell::Integer(30),
+            kind: FactKind::Number,
+            nouns: Vec::new(),
+            about: "lowest price of the fruits".into(),
+            support: vec![seen("F1"), seen("F3"), seen("F2")],
+            others: vec![Cell::Integer(50), Cell::Integer(70)],
+        }],
+        grounds: Vec::new(),
+        looked: Vec::new(),
+    };
+    let said = Transcript {
+        answer: "The lowest price is 30.".into(),
+        outcome: Some(Outcome::Done),
+        ..Transcript::default()
+    };
+    verify(&mut session, &said, &expectation).unwrap().passed
+}
+
+#[test]
+fn the_first_of_a_sorted_list_is_known_without_the_rest() {
+    assert!(cheapest(&json!({}), true));
+    assert!(cheapest(&json!({}), false));
+    assert!(cheapest(&json!({"limit": 1}), true));
+    // The first of a list in no such order may be the cheapest, and who saw it alone cannot know.
+    assert!(!cheapest(&json!({"limit": 1}), false));
+}

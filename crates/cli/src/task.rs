@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use practicum_task::{
-    Examination, Examiner, Fate, Fingerprint, GoldCall, Kind, Reason, Task, Told, Variety,
-    masked_intent, overlaps,
+    Examination, Examiner, Fate, Fingerprint, GoldCall, Kind, Options, Reason, Report, Task, Told,
+    Variety, masked_intent, overlaps,
 };
 use practicum_world::{Actor, World};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Result, io_error};
 use crate::progress::{line, result};
+use crate::run_folder::write_whole;
 use crate::stages::task::{load, read_tasks};
 
 /// What can be done with tasks that are there.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Make tasks for worlds that are there: `<out>/<world>.jsonl`.
+    Make(Make),
     /// Print a task as a person would want to read it.
     Show(Show),
     /// Count the tasks of files or of a run.
@@ -33,6 +37,29 @@ pub(crate) struct Places {
     /// Folder of the task's world; that of the run which made the tasks unless given.
     #[arg(long)]
     world: Option<PathBuf>,
+}
+
+/// Arguments of `practicum task make`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Make {
+    /// Folders of worlds.
+    #[arg(required = true)]
+    worlds: Vec<PathBuf>,
+    /// Folder for the tasks.
+    #[arg(long)]
+    out: PathBuf,
+    /// Tasks wanted for each world.
+    #[arg(long, default_value_t = 300)]
+    per_world: usize,
+    /// Number of states for each world.
+    #[arg(long, default_value_t = 3)]
+    states: usize,
+    /// The seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print the report as one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Arguments of `practicum task show`.
@@ -93,11 +120,62 @@ pub(crate) struct Split {
 /// Runs the command.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
+        Command::Make(arguments) => make(arguments),
         Command::Show(arguments) => show(arguments),
         Command::Stats(arguments) => stats(arguments),
         Command::Split(arguments) => split(arguments),
         Command::Prove(arguments) => prove(arguments),
     }
+}
+
+fn make(arguments: &Make) -> Result<()> {
+    let options = Options {
+        per_world: arguments.per_world,
+        states: arguments.states,
+        seed: arguments.seed,
+        ..Options::default()
+    };
+    std::fs::create_dir_all(&arguments.out).map_err(|error| io_error(&arguments.out, &error))?;
+    let reports = arguments
+        .worlds
+        .par_iter()
+        .map(|folder| {
+            let world = load(folder)?;
+            let (tasks, report) = practicum_task::generate(&world, &options)
+                .map_err(|error| CommandError::work(format!("{}: {error}", folder.display())))?;
+            let mut text = String::new();
+            for task in &tasks {
+                text.push_str(&serde_json::to_string(task).unwrap_or_default());
+                text.push('\n');
+            }
+            let path = arguments.out.join(format!("{}.jsonl", world.name()));
+            write_whole(&path, text.as_bytes())?;
+            Ok((world.name().to_string(), report))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut total = Report::default();
+    for (name, report) in &reports {
+        total.add(report);
+        line(&format!(
+            "{name}: {} tasks proven of {} goals",
+            report.proven, report.tried
+        ));
+    }
+    line(&format!(
+        "{} tasks; before the filter {:.2} % of mutants killed, {:.2} % of variants accepted; of those that never gate {:.2} % killed",
+        total.proven,
+        100.0 * total.kill_rate_before(),
+        100.0 * total.acceptance_rate_before(),
+        100.0 * total.beyond_kill_rate(),
+    ));
+    if arguments.json {
+        let worlds: BTreeMap<&String, &Report> = reports
+            .iter()
+            .map(|(name, report)| (name, report))
+            .collect();
+        result(&json!({"total": total, "worlds": worlds}).to_string());
+    }
+    Ok(())
 }
 
 /// The files of tasks at a place: the file itself, or those of the runs below a folder.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::Bench;
+use crate::support::{Bench, workspace};
 
 /// A run as far as its tasks; gives one of its files of tasks.
 fn made(bench: &Bench) -> PathBuf {
@@ -19,6 +19,37 @@ fn made(bench: &Bench) -> PathBuf {
         .collect();
     files.sort();
     files.swap_remove(0)
+}
+
+/// Tasks for a world of the project's own, without a recipe.
+#[test]
+fn tasks_are_made_for_a_world_that_is_there() {
+    let bench = Bench::new();
+    let world = workspace().join("worlds/hotel");
+    let world = world.to_str().unwrap();
+    let made = [
+        "task",
+        "make",
+        world,
+        "--out",
+        "tasks",
+        "--per-world",
+        "12",
+        "--states",
+        "1",
+    ];
+    bench.run(&made).done();
+    let file = bench.path("tasks/hotel.jsonl");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 12);
+    bench
+        .run(&["task", "prove", file.to_str().unwrap(), "--world", world])
+        .done();
+    let split = ["task", "split", file.to_str().unwrap(), "--world", world];
+    let split: Value = serde_json::from_str(&bench.run(&split).done().stdout).unwrap();
+    assert_eq!(split["sides"]["train"]["tasks"], 12);
+    bench
+        .run(&["task", "split", "tasks", "--sides", "all"])
+        .refused(&["all"]);
 }
 
 #[test]

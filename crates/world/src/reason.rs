@@ -96,6 +96,9 @@ const ENOUGH: usize = 3;
 /// Share of a rule's text from which on it counts as quoted.
 const QUOTED: f64 = 0.8;
 
+/// Share of a rule's text from which on all of it is said.
+const WHOLE: f64 = 0.99;
+
 /// Share of the right rule's text that an answer may hold when it quotes another.
 const TOUCHED: f64 = 0.6;
 
@@ -134,12 +137,21 @@ pub(crate) fn other_reason(answer: &str, rules: &[Rule], right: usize) -> Option
         if whole > 0.0 { held / whole } else { 0.0 }
     };
     let quotes_right = quoted(right);
+    // Rules that differ in a word are told apart by it: all of the other is said, and not all of the right.
+    let is_told = |rule: usize| {
+        let own_words = by_rule[rule].difference(&by_rule[right]);
+        quoted(rule) >= WHOLE
+            && quotes_right < WHOLE
+            && own_words.into_iter().any(|stem| said.contains(stem))
+    };
     (0..rules.len())
         .filter(|rule| *rule != right)
         .map(|rule| (score(rule), rule))
         .filter(|((weight, shared), rule)| {
             *shared >= ENOUGH
-                && (*weight > MARGIN * own || (quoted(*rule) >= QUOTED && quotes_right <= TOUCHED))
+                && (*weight > MARGIN * own
+                    || (quoted(*rule) >= QUOTED && quotes_right <= TOUCHED)
+                    || is_told(*rule))
         })
         .max_by(|a, b| a.0.0.total_cmp(&b.0.0))
         .map(|(_, rule)| rule)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use practicum_task::{
     Examination, Examiner, Fate, Fingerprint, GoldCall, Kind, Options, Reason, Report, Task, Told,
-    Variety, masked_intent, overlaps,
+    Variety, difficulty, masked_intent, overlaps,
 };
 use practicum_world::{Actor, World};
 use rayon::prelude::*;
@@ -264,13 +264,14 @@ fn show(arguments: &Show) -> Result<()> {
 /// A task in words.
 fn page(world: &World, task: &Task, examination: &Examination, all: bool) -> String {
     let mut text = format!(
-        "{} · {} · {} · state {} {}, seed {}\n",
+        "{} · {} · {} · state {} {}, seed {} · difficulty {:.1}\n",
         task.id,
         task.kind.name(),
         world.file().title,
         task.state.size,
         task.state.seed,
-        task.seed
+        task.seed,
+        difficulty(task)
     );
     if task.world_digest != world.digest() {
         text.push_str("The world has changed since the task was proven.\n");
@@ -490,6 +491,13 @@ fn stats(arguments: &Stats) -> Result<()> {
         return Ok(());
     }
     let total = tasks.len().max(1) as f64;
+    let mut scores: Vec<f64> = tasks.iter().map(difficulty).collect();
+    scores.sort_by(f64::total_cmp);
+    let last = scores.len().saturating_sub(1);
+    let fifths: Vec<String> = (0..=5)
+        .filter_map(|fifth| scores.get(last * fifth / 5))
+        .map(|score| format!("{score:.1}"))
+        .collect();
     let mut text = format!(
         "{} tasks of {} worlds\n\nby kind\n",
         tasks.len(),
@@ -506,6 +514,7 @@ fn stats(arguments: &Stats) -> Result<()> {
     for (length, count) in &lengths {
         text.push_str(&format!("  {length:<14} {count:>6}\n"));
     }
+    text.push_str(&format!("\ndifficulty, by fifths: {}\n", fifths.join(", ")));
     text.push_str("\nby world: tasks, tools in gold, masked intents per 100, distinct-3\n");
     for (world, own) in &worlds {
         let variety = by_world[world];

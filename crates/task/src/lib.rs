@@ -62,6 +62,7 @@ mod choice;
 mod conditional;
 mod conversation;
 mod demanded;
+mod difficulty;
 mod examine;
 mod generate;
 mod goals;
@@ -82,6 +83,7 @@ mod variety;
 mod words;
 
 pub use conversation::{sayings, second_thoughts};
+pub use difficulty::difficulty;
 pub use examine::{Examination, Examiner, Trial};
 pub use generate::{Length, Options, Report, generate};
 pub use perturb::{DressedReply, DressedTool, Dressing, Perturbation};

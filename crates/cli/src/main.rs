@@ -18,6 +18,7 @@ mod run_folder;
 mod schema;
 mod serve;
 mod stages;
+mod task;
 mod trajectory;
 
 use std::path::PathBuf;
@@ -55,7 +56,8 @@ enum Command {
     /// Domains become worlds.
     Author(RunArguments),
     /// Worlds get tasks, each proven on both sides.
-    Task(RunArguments),
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Task(TaskArguments),
     /// Agents act on the tasks: the reference agents of a recipe, or a model behind an endpoint.
     Rollout(Box<rollout::Arguments>),
     /// Decide which trajectories become data.
@@ -84,6 +86,14 @@ enum Command {
     /// Score the field's benchmarks as their official scorers do.
     #[command(subcommand)]
     Bench(bench::Command),
+}
+
+#[derive(Debug, Args)]
+struct TaskArguments {
+    #[command(subcommand)]
+    command: Option<task::Command>,
+    #[command(flatten)]
+    run: Option<RunArguments>,
 }
 
 #[derive(Debug, Args)]
@@ -136,7 +146,16 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Ingest(arguments) => ("ingest", arguments),
         Command::Graph(arguments) => ("graph", arguments),
         Command::Author(arguments) => ("author", arguments),
-        Command::Task(arguments) => ("task", arguments),
+        Command::Task(TaskArguments {
+            command: Some(command),
+            ..
+        }) => return task::run(&command),
+        Command::Task(TaskArguments { run: Some(run), .. }) => ("task", run),
+        Command::Task(_) => {
+            return Err(CommandError::user("which recipe, or which tasks?").hint(
+                "`practicum task RECIPE` makes tasks; `practicum task --help` shows the rest",
+            ));
+        }
         Command::Rollout(arguments) => match rollout::run(arguments)? {
             Some(arguments) => ("rollout", arguments),
             None => return Ok(()),

@@ -1,6 +1,6 @@
 //! Agents, and the reference agents that need no model: ceiling, floor and probes of every report.
 
-use practicum_task::{GoldCall, Kind, Reason, Task, propose};
+use practicum_task::{GoldCall, Kind, Reason, Task, instruct, propose, sayings};
 use practicum_world::{Actor, Cell, Draws, Outcome, Sampler, State, StateError, World};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -175,6 +175,7 @@ impl Reference {
                     tool: call.tool.clone(),
                     arguments: call.arguments.clone(),
                     gold: None,
+                    actor: Actor::Agent,
                     places: Vec::new(),
                 }));
                 let answer = if task.temptation.is_empty() && task.kind == Kind::Impossible {
@@ -209,6 +210,8 @@ struct Step {
     arguments: Map<String, Value>,
     /// Position in gold: later steps may refer to its reply.
     gold: Option<usize>,
+    /// Who makes the call.
+    actor: Actor,
     /// Arguments taken from a reply to a call of gold: name, call, place.
     places: Vec<(String, usize, String)>,
 }
@@ -226,6 +229,7 @@ fn gold_step(at: usize, call: &GoldCall) -> Step {
         tool: call.tool.clone(),
         arguments: call.arguments.clone(),
         gold: Some(at),
+        actor: call.actor,
         places: call
             .determined
             .iter()
@@ -247,6 +251,7 @@ fn noisy_steps(world: &World, sampler: &Sampler, task: &Task, draws: &mut Draws)
         if draws.chance(0.3) {
             let mut wrong = Step {
                 gold: None,
+                actor: Actor::Agent,
                 ..step.clone()
             };
             let parameters = world
@@ -309,6 +314,7 @@ fn extra_write(
                 tool: tool.name.clone(),
                 arguments,
                 gold: None,
+                actor: Actor::Agent,
                 places: Vec::new(),
             }));
         }
@@ -322,6 +328,8 @@ struct Asking<'a> {
     task: &'a Task,
     /// Step before which the user was asked.
     asked: Option<usize>,
+    /// What is said in the course of the task, with the gold call before which it is said.
+    sayings: Vec<(usize, String)>,
 }
 
 /// Makes planned calls one after the other, then ends.
@@ -360,6 +368,7 @@ impl<'a> Plan<'a, End> {
                 world,
                 task,
                 asked: None,
+                sayings: sayings(world, task),
             }),
             ..Self::new(task, steps, end)
         }
@@ -403,6 +412,14 @@ impl<F: Fn(&str) -> (Option<Outcome>, String)> Agent for Plan<'_, F> {
             }
         }
         if let Some(asking) = &mut self.asking
+            && let Some(at) = asking
+                .sayings
+                .iter()
+                .position(|(call, _)| step.gold == Some(*call))
+        {
+            return Action::Say(asking.sayings.remove(at).1);
+        }
+        if let Some(asking) = &mut self.asking
             && step.gold.is_some()
             && asking.asked != Some(self.next)
             && asking.world.needs_agreement(&step.tool)
@@ -412,6 +429,13 @@ impl<F: Fn(&str) -> (Option<Outcome>, String)> Agent for Plan<'_, F> {
             return Action::Say(propose(asking.world, asking.task, tool, &arguments));
         }
         self.next += 1;
+        // What only the user holds, the user does.
+        if step.actor == Actor::User
+            && let Some(asking) = &self.asking
+            && let Some(tool) = asking.world.tool(&step.tool)
+        {
+            return Action::Say(instruct(tool, &arguments));
+        }
         Action::Call {
             tool: step.tool.clone(),
             arguments: Value::Object(arguments),

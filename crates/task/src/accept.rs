@@ -50,6 +50,9 @@ pub(crate) fn variants(
     if let Some(defaulted) = explicit_defaults(atlas, &gold) {
         add("defaults given", defaulted);
     }
+    for other in other_choices(task, &gold) {
+        add("another that will do", other);
+    }
     if task.expectation.facts.is_empty() {
         let mut talkative = gold.clone();
         talkative.answer = format!("{} Is there anything else?", gold.answer);
@@ -74,6 +77,26 @@ pub(crate) fn variants(
         );
     }
     variants
+}
+
+/// Members of what any of will do that are tried.
+const MEMBERS: usize = 4;
+
+/// Another of the things of which any will do, with the user's yes to it.
+fn other_choices(task: &Task, gold: &Script) -> Vec<Script> {
+    let mut scripts = Vec::new();
+    for (at, call) in task.gold.iter().enumerate() {
+        for argument in call.any_of.keys() {
+            for member in call.accepted(argument).into_iter().skip(1).take(MEMBERS) {
+                let mut other = gold.clone();
+                let arguments = &mut other.calls[at].arguments;
+                arguments.insert(argument.clone(), member.clone());
+                other.calls[at].agreed = Some(arguments.clone());
+                scripts.push(other);
+            }
+        }
+    }
+    scripts
 }
 
 /// Reads that do not depend on each other, in reverse.
@@ -209,7 +232,8 @@ fn answers(task: &Task) -> Vec<String> {
                     all.get(at % all.len().max(1)).cloned().unwrap_or_default()
                 })
                 .collect();
-            format!("Here is what you asked for: {}.", parts.join(", "))
+            // With nothing in between, a day and a number would be a date with its year.
+            format!("Here is what you asked for: {}.", parts.join(" and "))
         })
         .collect()
 }

@@ -15,6 +15,8 @@ pub(crate) struct Atlas {
     pub(crate) world: World,
     /// Positions of the agent's tools that write.
     pub(crate) writes: Vec<usize>,
+    /// Positions of the user's tools that write.
+    pub(crate) users_writes: Vec<usize>,
     /// The agent's tools that show rows, by table.
     pub(crate) readers: Vec<Vec<Reader>>,
     /// The agent's tools that show rows inside the entries of others, by table.
@@ -62,7 +64,11 @@ impl Atlas {
         let mut readers: Vec<Vec<Reader>> = vec![Vec::new(); schema.tables.len()];
         let mut readers_inside = readers.clone();
         let mut writes = Vec::new();
+        let mut users_writes = Vec::new();
         for (at, tool) in world.tools().iter().enumerate() {
+            if tool.actor == Actor::User && !tool.effects.read_only && !tool.benign {
+                users_writes.push(at);
+            }
             if tool.actor != Actor::Agent {
                 continue;
             }
@@ -87,6 +93,7 @@ impl Atlas {
         Self {
             world: world.clone(),
             writes,
+            users_writes,
             readers,
             readers_inside,
             looks_back: world.rules().iter().any(practicum_world::Rule::looks_back),

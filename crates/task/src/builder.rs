@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::atlas::{Atlas, Reader, text_kind};
 use crate::handle::{Handle, name_row, same};
-use crate::task::{Determined, GoldCall, Reason, Slot};
+use crate::task::{Determined, GoldCall, Reason, Slot, Told};
 use crate::words;
 
 /// Why a goal could not become a task.
@@ -41,6 +41,8 @@ pub(crate) enum Dropped {
     Rejected,
     /// Another task has the same calls.
     Duplicate,
+    /// Gold has more or fewer calls than are wanted.
+    Length,
 }
 
 impl Dropped {
@@ -60,6 +62,7 @@ impl Dropped {
             Self::Survivor => "mutant_survived",
             Self::Rejected => "variant_rejected",
             Self::Duplicate => "duplicate",
+            Self::Length => "length_not_wanted",
         }
     }
 }
@@ -82,6 +85,8 @@ pub(crate) struct Wish {
     pub(crate) made: Vec<(String, usize)>,
     /// Arguments whose values the user tells: name, positions of slots.
     pub(crate) told: Vec<(String, Vec<usize>)>,
+    /// An argument for which any of several rows will do, the table of these, and which in words.
+    pub(crate) chosen: Option<(String, usize, String)>,
 }
 
 impl Wish {
@@ -104,8 +109,11 @@ pub(crate) struct Builder<'a> {
     pub(crate) replies: Vec<Value>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) wishes: Vec<Wish>,
-    /// Facts that the user tells because a rule demands a read that needs them: positions of slots.
-    pub(crate) said_besides: Vec<usize>,
+    /// Rows that the request has named already, by table and key: they are not named again in full.
+    pub(crate) named: Vec<(usize, Cell)>,
+    /// Facts that the user tells because a rule demands a read that needs them: positions of slots, and
+    /// the row that each is of.
+    pub(crate) said_besides: Vec<(usize, Option<(usize, Cell)>)>,
     known: BTreeMap<(usize, Cell), Known>,
 }
 
@@ -132,6 +140,7 @@ impl<'a> Builder<'a> {
             replies: Vec::new(),
             slots: Vec::new(),
             wishes: Vec::new(),
+            named: Vec::new(),
             said_besides: Vec::new(),
             known: BTreeMap::new(),
         })
@@ -161,8 +170,8 @@ impl<'a> Builder<'a> {
         let seed = self.session.seed();
         self.session.reset(seed).map_err(|_| Dropped::Gold)?;
         for call in &self.calls {
-            self.session
-                .call(&call.tool, &Value::Object(call.arguments.clone()));
+            let arguments = Value::Object(call.arguments.clone());
+            self.session.call_as(call.actor, &call.tool, &arguments);
         }
         Ok(())
     }
@@ -190,6 +199,7 @@ impl<'a> Builder<'a> {
             value: value.clone(),
             said: say(value, kind, draws),
             kind,
+            told: Told::AtStart,
         })
     }
 
@@ -396,12 +406,8 @@ impl<'a> Builder<'a> {
             .session
             .call(&definition.name, &Value::Object(arguments.clone()));
         let value = reply.value().ok_or(Dropped::Refused)?;
-        self.calls.push(GoldCall {
-            tool: definition.name.clone(),
-            arguments,
-            determined,
-            writes,
-        });
+        let call = GoldCall::new(&definition.name, arguments, determined, writes);
+        self.calls.push(call);
         self.replies.push(value);
         Ok(self.calls.len() - 1)
     }
@@ -454,12 +460,7 @@ impl<'a> Builder<'a> {
         draws: &mut Draws,
     ) -> Result<(Wish, Vec<Determined>), Dropped> {
         let definition = self.atlas.tool(tool);
-        let mut wish = Wish {
-            tool,
-            picks: Vec::new(),
-            made: Vec::new(),
-            told: Vec::new(),
-        };
+        let mut wish = Wish::of(tool);
         let mut determined = Vec::new();
         let mut values: Vec<(&String, &Value)> = arguments.iter().collect();
         // Ids first: what the user names comes before what the user wants.
@@ -518,7 +519,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Lets the user tell the value of an argument.
-    fn tell(
+    pub(crate) fn tell(
         &mut self,
         tool: &practicum_world::Tool,
         name: &str,
@@ -528,7 +529,13 @@ impl<'a> Builder<'a> {
         let about = format!("{}.{name}", tool.name);
         match value {
             Value::Array(elements) => {
-                if elements.is_empty() || !elements.iter().all(is_plain) {
+                if elements.is_empty() {
+                    return Err(Dropped::Nested);
+                }
+                if elements.iter().all(Value::is_object) {
+                    return self.tell_objects(tool, name, &about, elements, draws);
+                }
+                if !elements.iter().all(is_plain) {
                     return Err(Dropped::Nested);
                 }
                 let slots = elements
@@ -557,6 +564,34 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Lets the user tell a list of things, member by member.
+    fn tell_objects(
+        &mut self,
+        tool: &practicum_world::Tool,
+        name: &str,
+        about: &str,
+        elements: &[Value],
+        draws: &mut Draws,
+    ) -> Result<Vec<usize>, Dropped> {
+        let mut slots = Vec::new();
+        for members in elements.iter().filter_map(Value::as_object) {
+            for (member, value) in members {
+                if !is_plain(value) || is_internal(member) {
+                    return Err(Dropped::Nested);
+                }
+                let about = format!("{about}.{member}");
+                let path = format!("{name}[].{member}");
+                let slot = self.tell_plain(tool, &path, &about, value, draws);
+                self.slots[slot].name = words::argument_words(member);
+                slots.push(slot);
+            }
+        }
+        if slots.is_empty() {
+            return Err(Dropped::Nested);
+        }
+        Ok(slots)
+    }
+
     fn tell_plain(
         &mut self,
         tool: &practicum_world::Tool,
@@ -568,16 +603,22 @@ impl<'a> Builder<'a> {
         let cell = Cell::from_json(value);
         let kind = argument_kind(tool, path, &cell);
         let name = words::argument_words(path);
+        let (name, unit) = match words::unit_of(&name) {
+            Some((head, unit)) if value.is_number() => (head.to_string(), Some(unit)),
+            _ => (name, None),
+        };
         let (said, kind) = match value {
             Value::Bool(yes) => (words::flag(&name, *yes), FactKind::Text),
             _ => (say(&cell, kind, draws), kind),
         };
+        let said = unit.map_or_else(|| said.clone(), |unit| format!("{said} {unit}"));
         self.slot(Slot {
             name,
             about: about.to_string(),
             value: cell,
             said,
             kind,
+            told: Told::AtStart,
         })
     }
 
@@ -676,11 +717,14 @@ pub(crate) fn say(value: &Cell, kind: FactKind, draws: &mut Draws) -> String {
                 .pick(&full)
                 .map_or_else(|| value.to_string(), |said| (*said).clone())
         }
+        // As it stands in lists, but for what only machines write: `no_longer_needed`.
         FactKind::Label => {
-            let last = all.len().saturating_sub(1);
-            all.get(draws.below(2) * last)
-                .cloned()
-                .unwrap_or_else(|| value.to_string())
+            let raw = value.to_string();
+            if raw.contains('_') {
+                raw.replace('_', " ")
+            } else {
+                raw
+            }
         }
         FactKind::Cents => all
             .get(draws.below(2))

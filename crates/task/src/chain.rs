@@ -7,7 +7,7 @@ use practicum_world::{Cell, Draws, Sampler, StateError};
 use serde_json::{Map, Value};
 
 use crate::builder::{Builder, Dropped, Wish};
-use crate::goals::{Ground, Made, is_sensible, wanted};
+use crate::goals::{Ground, Made, attempt, is_sensible, wanted};
 use crate::task::Kind;
 
 /// Draws of arguments that are tried before a tool is given up.
@@ -17,6 +17,17 @@ const STEPS: usize = 8;
 /// Share of the further changes that have nothing to do with the ones before: another errand.
 const ERRANDS: f64 = 0.25;
 
+/// How far a chain grows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    /// Changes after which it is long enough.
+    pub(crate) changes: usize,
+    /// Calls after which it is long enough.
+    pub(crate) calls: usize,
+    /// Calls that it may have at most.
+    pub(crate) most: usize,
+}
+
 /// Rows, by table and key.
 type Rows = Vec<(usize, Cell)>;
 
@@ -24,20 +35,23 @@ impl Ground<'_> {
     /// One change by a tool.
     pub(crate) fn write(&self, tool: usize, draws: &mut Draws) -> Made {
         let mut builder = self.builder()?;
-        if let Err(dropped) = self.allowed_write(&mut builder, tool, &[], draws)? {
+        if let Err(dropped) = self.allowed_write(&mut builder, tool, None, &[], draws)? {
             return Ok(Err(dropped));
         }
         self.finish_writes(builder, Kind::Write, draws)
     }
 
     /// Several changes: each later one about what an earlier one made or touched, or an errand of its own.
-    pub(crate) fn chain(&self, first: usize, length: usize, draws: &mut Draws) -> Made {
+    pub(crate) fn chain(&self, first: usize, extent: Extent, draws: &mut Draws) -> Made {
         let mut builder = self.builder()?;
-        if let Err(dropped) = self.allowed_write(&mut builder, first, &[], draws)? {
+        if let Err(dropped) = self.allowed_write(&mut builder, first, None, &[], draws)? {
             return Ok(Err(dropped));
         }
         let mut reason = Dropped::NotHere;
-        for _ in 1..length {
+        while builder.wishes.len() < 2
+            || (builder.wishes.len() < extent.changes && builder.calls.len() < extent.calls)
+        {
+            let now = Sampler::of_session(&mut builder.session)?;
             let mut grown = false;
             for _ in 0..STEPS {
                 let about = about(&builder, draws);
@@ -51,7 +65,14 @@ impl Ground<'_> {
                 let Some(next) = draws.pick(&fitting) else {
                     continue;
                 };
-                match self.allowed_write(&mut builder, *next, &about, draws)? {
+                let before = builder.mark();
+                match self.allowed_write(&mut builder, *next, Some(&now), &about, draws)? {
+                    Ok(()) if builder.calls.len() > extent.most => {
+                        builder.back_to(before);
+                        builder.wishes.pop();
+                        attempt!(builder.rewind());
+                        reason = Dropped::Length;
+                    }
                     Ok(()) => {
                         grown = true;
                         break;
@@ -70,7 +91,7 @@ impl Ground<'_> {
     }
 
     /// True when an argument of a tool picks a row of the table of one of these.
-    fn picks_one_of(&self, tool: usize, rows: &[(usize, Cell)]) -> bool {
+    pub(crate) fn picks_one_of(&self, tool: usize, rows: &[(usize, Cell)]) -> bool {
         let tool = self.atlas.tool(tool);
         tool.parameters().iter().any(|parameter| {
             self.atlas
@@ -79,15 +100,18 @@ impl Ground<'_> {
         })
     }
 
-    /// Adds a write that the guards allow to gold. Gold is as before when there is none.
-    fn allowed_write(
+    /// Adds a write that the guards allow to gold. `now` holds the session's rows where these are no longer
+    /// the state's. Gold is as before when there is none.
+    pub(crate) fn allowed_write(
         &self,
         builder: &mut Builder<'_>,
         tool: usize,
+        now: Option<&Sampler>,
         about: &[(usize, Cell)],
         draws: &mut Draws,
     ) -> Result<Result<(), Dropped>, StateError> {
-        let Some(arguments) = self.allowed(builder, tool, about, draws)? else {
+        let sampler = now.unwrap_or(self.sampler);
+        let Some(arguments) = self.allowed(builder, tool, sampler, about, draws)? else {
             return Ok(Err(Dropped::Refused));
         };
         let before = builder.mark();
@@ -105,21 +129,15 @@ impl Ground<'_> {
 
     /// Arguments with which a call, made now, is allowed by the guards and changes something; None when
     /// none were found.
-    fn allowed(
+    pub(crate) fn allowed(
         &self,
         builder: &mut Builder<'_>,
         tool: usize,
+        sampler: &Sampler,
         about: &[(usize, Cell)],
         draws: &mut Draws,
     ) -> Result<Option<Map<String, Value>>, StateError> {
         let definition = self.atlas.tool(tool);
-        let now;
-        let sampler = if builder.wishes.is_empty() {
-            self.sampler
-        } else {
-            now = Sampler::of_session(&mut builder.session)?;
-            &now
-        };
         let before = builder.session.diff()?;
         let mark = builder.session.snapshot()?;
         let mut trial = mark.session()?;

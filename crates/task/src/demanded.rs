@@ -130,13 +130,16 @@ impl Builder<'_> {
             }
             let mut slots = Vec::new();
             for cell in cells {
-                let column = self.column_of(position, &parameter.name);
-                slots.push(match column {
-                    Some(column) => self.fact(column, cell, draws),
-                    None => return Err(Dropped::NoPath),
-                });
+                let column = self
+                    .column_of(position, &parameter.name)
+                    .or_else(|| self.column_with(&parameter.name, cell))
+                    .ok_or(Dropped::NoPath)?;
+                let slot = self.fact(column, cell, draws);
+                let row = self.only_row(column, cell);
+                self.said_besides.push((slot, row.clone()));
+                about.extend(row);
+                slots.push(slot);
             }
-            self.said_besides.extend(&slots);
             let many = schema_type(&parameter.schema) == Some("array");
             arguments.insert(
                 parameter.name.clone(),
@@ -159,12 +162,25 @@ impl Builder<'_> {
             if !parameter.required || arguments.contains_key(&parameter.name) {
                 continue;
             }
+            // Whose it is: the key of the row that what was given stands in.
+            let picked = self.atlas.picked_table(tool, &parameter.name);
+            let row = about.iter().find(|(table, _)| Some(*table) == picked);
+            if let Some((table, key)) = row.cloned() {
+                let by = self.find_key(table, &key, draws)?;
+                arguments.insert(parameter.name.clone(), as_type(&key, &parameter.schema));
+                determined.push(Determined {
+                    argument: parameter.name.clone(),
+                    by,
+                });
+                continue;
+            }
             let (column, cell) = about
                 .iter()
                 .find_map(|(table, key)| self.cell_of(*table, key, position, &parameter.name))
                 .ok_or(Dropped::NoPath)?;
             let slot = self.fact(column, &cell, draws);
-            self.said_besides.push(slot);
+            let row = about.iter().find(|(table, _)| *table == column.table);
+            self.said_besides.push((slot, row.cloned()));
             arguments.insert(parameter.name.clone(), as_type(&cell, &parameter.schema));
             determined.push(Determined {
                 argument: parameter.name.clone(),
@@ -192,6 +208,27 @@ impl Builder<'_> {
                 let elements = format!("{argument}[]");
                 tool.flow.column_of(&elements, schema)
             })
+    }
+
+    /// The column that has an argument's name and holds a value: what a tool compares only in its result.
+    fn column_with(&self, argument: &str, cell: &Cell) -> Option<ColumnRef> {
+        let tables = self.atlas.schema().tables.iter().enumerate();
+        let mut columns = tables.filter_map(|(table, own)| {
+            let column = own.column(argument)?;
+            let holds = self.rows[table].iter().any(|row| row[column] == *cell);
+            holds.then_some(ColumnRef { table, column })
+        });
+        columns.next().filter(|_| columns.next().is_none())
+    }
+
+    /// The row that alone has a value.
+    fn only_row(&self, at: ColumnRef, cell: &Cell) -> Option<(usize, Cell)> {
+        let key = self.atlas.key(at.table)?.column;
+        let mut rows = self.rows[at.table]
+            .iter()
+            .filter(|row| row[at.column] == *cell);
+        let row = rows.next().filter(|_| rows.next().is_none())?;
+        Some((at.table, row[key].clone()))
     }
 
     /// The cell of a row that an argument stands for.

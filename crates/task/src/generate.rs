@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use practicum_world::{Draws, Sampler, State, StateError, StateSpec, TableKind, World};
+use practicum_world::{Actor, Draws, Sampler, State, StateError, StateSpec, TableKind, World};
 use serde::{Deserialize, Serialize};
 
 use crate::atlas::Atlas;
 use crate::builder::Dropped;
+use crate::chain::Extent;
 use crate::goals::Ground;
 use crate::mutate::Mutator;
 use crate::prove::{Tally, prove};
@@ -20,8 +21,10 @@ pub struct Options {
     pub per_world: usize,
     /// Shares of the kinds; they need not sum to one.
     pub kinds: BTreeMap<Kind, f64>,
-    /// Most changes of a chain.
+    /// Most changes of a chain; short ones are commoner.
     pub chain_length: usize,
+    /// Shares of the lengths of gold, in calls. Empty: as they come.
+    pub lengths: Vec<Length>,
     /// Size of the generated states.
     pub size: String,
     /// Number of states for each world.
@@ -32,22 +35,40 @@ pub struct Options {
     pub seed: u64,
 }
 
+/// A share of tasks by the number of their gold calls.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Length {
+    /// Fewest calls.
+    pub least: usize,
+    /// Most calls.
+    pub most: usize,
+    /// The share; shares need not sum to one.
+    pub share: f64,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             per_world: 60,
             kinds: BTreeMap::from([
-                (Kind::Write, 0.34),
+                (Kind::Write, 0.18),
                 (Kind::Chain, 0.15),
-                (Kind::Lookup, 0.12),
-                (Kind::Count, 0.07),
+                (Kind::Lookup, 0.08),
+                (Kind::Count, 0.05),
                 (Kind::Sum, 0.05),
-                (Kind::Compare, 0.06),
-                (Kind::Extremum, 0.06),
-                (Kind::Declined, 0.08),
-                (Kind::Impossible, 0.07),
+                (Kind::Compare, 0.05),
+                (Kind::Extremum, 0.05),
+                (Kind::Conditional, 0.07),
+                (Kind::Choice, 0.05),
+                (Kind::Incomplete, 0.06),
+                (Kind::Reconsidered, 0.06),
+                (Kind::Together, 0.04),
+                (Kind::Declined, 0.06),
+                (Kind::Impossible, 0.05),
             ]),
-            chain_length: 3,
+            chain_length: 5,
+            lengths: Vec::new(),
             size: "medium".into(),
             states: 3,
             tries: 12,
@@ -67,6 +88,9 @@ pub struct Report {
     pub kinds: BTreeMap<String, usize>,
     /// Goals that were dropped, by reason.
     pub rejected: BTreeMap<String, usize>,
+    /// The same by kind.
+    #[serde(default)]
+    pub rejected_by_kind: BTreeMap<String, BTreeMap<String, usize>>,
     /// Gating mutants killed and survived, of all tasks whose gold passed, before any was dropped.
     pub killed_before: usize,
     /// See `killed_before`.
@@ -105,6 +129,12 @@ impl Report {
         }
         for (name, count) in &other.rejected {
             *self.rejected.entry(name.clone()).or_default() += count;
+        }
+        for (kind, reasons) in &other.rejected_by_kind {
+            let own = self.rejected_by_kind.entry(kind.clone()).or_default();
+            for (name, count) in reasons {
+                *own.entry(name.clone()).or_default() += count;
+            }
         }
         self.killed_before += other.killed_before;
         self.survived_before += other.survived_before;
@@ -168,11 +198,13 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
         options,
         tasks: Vec::new(),
         report: Report {
-            tools: world.tools_of(practicum_world::Actor::Agent).count(),
+            tools: world.tools_of(Actor::Agent).count(),
             ..Report::default()
         },
         used: BTreeMap::new(),
+        proven: BTreeMap::new(),
         seen: BTreeSet::new(),
+        lengths: BTreeMap::new(),
         tally: Tally::default(),
     };
     let states = options.states.max(1);
@@ -221,11 +253,19 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
         run.report.refused += task.proof.refused;
         run.report.beyond_killed += task.proof.beyond_killed;
         run.report.beyond_survived += task.proof.beyond_survived;
-        used.extend(task.gold.iter().map(|call| call.tool.as_str()));
+        let own = task.gold.iter().filter(|call| call.actor == Actor::Agent);
+        used.extend(own.map(|call| call.tool.as_str()));
     }
     run.report.tools_used = used.len();
     Ok((run.tasks, run.report))
 }
+
+/// Most calls of gold.
+const MOST_CALLS: usize = 20;
+/// Tries of which one must have worked.
+const IN_VAIN: usize = 16;
+/// Calls that any kind of task may have.
+const SHORT: usize = 5;
 
 struct Run<'a> {
     world: &'a World,
@@ -234,43 +274,67 @@ struct Run<'a> {
     report: Report,
     /// How often each tool, or table, was the aim of a goal that was tried.
     used: BTreeMap<(Kind, usize), usize>,
+    /// How often it became a task.
+    proven: BTreeMap<(Kind, usize), usize>,
     seen: BTreeSet<[u8; 32]>,
+    /// Tasks by the number of their gold calls.
+    lengths: BTreeMap<usize, usize>,
     tally: Tally,
 }
 
 impl Run<'_> {
     fn one(&mut self, ground: &Ground<'_>, draws: &mut Draws) -> Result<(), StateError> {
-        let kind = self.kind(ground.atlas, draws);
+        let length = self.length();
+        let kind = self.kind(ground.atlas, length, draws);
         let Some(aim) = self.aim(ground.atlas, kind, draws) else {
-            self.drop_goal(Dropped::NotHere);
+            self.drop_goal(kind, Dropped::NotHere);
             return Ok(());
         };
         *self.used.entry((kind, aim)).or_default() += 1;
         let made = match kind {
             Kind::Write => ground.write(aim, draws)?,
             Kind::Chain => {
-                let most = self.options.chain_length.max(2) as i64;
-                let length = draws.between(2, most) as usize;
-                ground.chain(aim, length, draws)?
+                let extent = match length {
+                    Some(length) => Extent {
+                        changes: usize::MAX,
+                        calls: draws.between(length.least as i64, length.most as i64) as usize,
+                        most: length.most,
+                    },
+                    None => Extent {
+                        changes: self.changes(draws),
+                        calls: usize::MAX,
+                        most: MOST_CALLS,
+                    },
+                };
+                ground.chain(aim, extent, draws)?
             }
             Kind::Lookup => ground.lookup(aim, draws)?,
             Kind::Count => ground.count(aim, draws)?,
             Kind::Sum => ground.sum(aim, draws)?,
             Kind::Compare => ground.compare(aim, draws)?,
             Kind::Extremum => ground.extremum(aim, draws)?,
+            Kind::Conditional => ground.conditional(aim, draws)?,
+            Kind::Choice => ground.choice(aim, draws)?,
+            Kind::Incomplete => ground.incomplete(aim, draws)?,
+            Kind::Reconsidered => ground.reconsidered(aim, draws)?,
+            Kind::Together => ground.together(aim, draws)?,
             Kind::Declined => ground.declined(aim, draws)?,
             Kind::Impossible => ground.impossible(aim, draws)?,
         };
         let mut task = match made {
             Ok(task) => task,
             Err(dropped) => {
-                self.drop_goal(dropped);
+                self.drop_goal(kind, dropped);
                 return Ok(());
             }
         };
         let print = fingerprint(&task);
         if self.seen.contains(&print) {
-            self.drop_goal(Dropped::Duplicate);
+            self.drop_goal(kind, Dropped::Duplicate);
+            return Ok(());
+        }
+        if !self.has_room(task.gold.len()) {
+            self.drop_goal(kind, Dropped::Length);
             return Ok(());
         }
         let mutator = Mutator {
@@ -282,15 +346,64 @@ impl Run<'_> {
         match prove(&mut task, &mut session, &mutator, &mut self.tally, draws)? {
             Ok(()) => {
                 self.seen.insert(print);
+                *self.proven.entry((kind, aim)).or_default() += 1;
+                *self.lengths.entry(task.gold.len()).or_default() += 1;
                 task.id = format!("{}-{:05}", self.world.name(), self.tasks.len());
                 self.tasks.push(task);
             }
-            Err(dropped) => self.drop_goal(dropped),
+            Err(dropped) => self.drop_goal(kind, dropped),
         }
         Ok(())
     }
 
-    fn drop_goal(&mut self, dropped: Dropped) {
+    /// The changes of a chain: each further one is half as likely.
+    fn changes(&self, draws: &mut Draws) -> usize {
+        let most = self.options.chain_length.max(2);
+        let mut changes = 2;
+        while changes < most && draws.chance(0.5) {
+            changes += 1;
+        }
+        changes
+    }
+
+    /// The length of gold that is the furthest behind its share.
+    fn length(&self) -> Option<Length> {
+        let behind = |length: &Length| self.wanted_of(length) - self.made_of(length) as f64;
+        self.options
+            .lengths
+            .iter()
+            .copied()
+            .max_by(|a, b| behind(a).total_cmp(&behind(b)))
+    }
+
+    fn wanted_of(&self, length: &Length) -> f64 {
+        let sum: f64 = self.options.lengths.iter().map(|own| own.share).sum();
+        length.share / sum * self.options.per_world as f64
+    }
+
+    fn made_of(&self, length: &Length) -> usize {
+        (length.least..=length.most)
+            .map(|calls| self.lengths.get(&calls).copied().unwrap_or(0))
+            .sum()
+    }
+
+    /// True when a task with so many calls is still wanted.
+    fn has_room(&self, calls: usize) -> bool {
+        let lengths = &self.options.lengths;
+        lengths.is_empty()
+            || lengths.iter().any(|length| {
+                (length.least..=length.most).contains(&calls)
+                    && (self.made_of(length) as f64) < self.wanted_of(length).ceil()
+            })
+    }
+
+    fn drop_goal(&mut self, kind: Kind, dropped: Dropped) {
+        let own = self
+            .report
+            .rejected_by_kind
+            .entry(kind.name().to_string())
+            .or_default();
+        *own.entry(dropped.name().to_string()).or_default() += 1;
         *self
             .report
             .rejected
@@ -300,10 +413,20 @@ impl Run<'_> {
 
     /// A kind that is behind its share, the further the likelier. A kind may use up its share of the tries
     /// and no more; what it leaves open is made up by those that work here.
-    fn kind(&self, atlas: &Atlas, draws: &mut Draws) -> Kind {
+    fn kind(&self, atlas: &Atlas, length: Option<Length>, draws: &mut Draws) -> Kind {
+        // Only chains grow that long.
+        let chains = self.options.kinds.get(&Kind::Chain).copied();
+        if length.is_some_and(|length| length.least > SHORT) && chains > Some(0.0) {
+            return Kind::Chain;
+        }
         let mut possible: Vec<(Kind, f64)> = Vec::new();
         for (kind, share) in &self.options.kinds {
-            let fits = *kind != Kind::Declined || !self.world.rules().is_empty();
+            let fits = match kind {
+                Kind::Declined => !self.world.rules().is_empty(),
+                Kind::Together => !atlas.users_writes.is_empty(),
+                Kind::Choice => !choosing(atlas).is_empty(),
+                _ => true,
+            };
             if fits && *share > 0.0 && !atlas.writes.is_empty() {
                 possible.push((*kind, *share));
             }
@@ -315,7 +438,7 @@ impl Run<'_> {
             let wanted = share / sum * self.options.per_world as f64;
             let made = self.made(*kind);
             let tried = self.tried(*kind);
-            let hopeless = made == 0 && tried > 40;
+            let hopeless = made == 0 && tried > 80;
             let used_up = tried as f64 >= wanted * self.options.tries as f64;
             behind.push(if hopeless || used_up {
                 0.0
@@ -354,12 +477,32 @@ impl Run<'_> {
                     })
                     .collect()
             }
+            Kind::Together => atlas.users_writes.clone(),
+            Kind::Choice => choosing(atlas),
             _ => atlas.writes.clone(),
         };
         draws.shuffle(&mut aims);
-        aims.into_iter()
-            .min_by_key(|aim| self.used.get(&(kind, *aim)).copied().unwrap_or(0))
+        // What hardly ever works is tried now and then; else what has been made least comes first.
+        let explore = draws.chance(0.1);
+        aims.into_iter().min_by_key(|aim| {
+            let tried = self.used.get(&(kind, *aim)).copied().unwrap_or(0);
+            let made = self.proven.get(&(kind, *aim)).copied().unwrap_or(0);
+            let in_vain = tried >= IN_VAIN && made * IN_VAIN <= tried;
+            if explore {
+                (false, 0, tried)
+            } else {
+                (in_vain, made, tried)
+            }
+        })
     }
+}
+
+/// The writes of which an argument may be left to the agent.
+fn choosing(atlas: &Atlas) -> Vec<usize> {
+    let writes = atlas.writes.iter().copied();
+    writes
+        .filter(|tool| !atlas.left_open(*tool).is_empty())
+        .collect()
 }
 
 /// Two tasks with the same calls on the same state, that end alike, are one.

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use crate::accept::plain;
 use crate::atlas::{Atlas, Reader, is_moment};
-use crate::builder::{Builder, Dropped, is_internal};
+use crate::builder::{Builder, Dropped, Wish, is_internal};
 use crate::handle::{Handle, name_row, same};
-use crate::intent;
 use crate::task::{Determined, GoldCall, Kind, Proof, Reason, Task};
-use crate::words::{column_words, nouns};
+use crate::words::{column_words, is_plural, nouns};
+use crate::{intent, phrase};
 
 /// Other values of a column that a fact keeps, to recognise spraying.
 pub(crate) const MOST_OTHERS: usize = 60;
@@ -53,13 +53,17 @@ impl Ground<'_> {
         kind: Kind,
         draws: &mut Draws,
     ) -> Made {
+        let intent = intent::request(&mut builder, draws);
+        self.finish_with(builder, kind, intent)
+    }
+
+    /// The task of changes that were made, in given words.
+    pub(crate) fn finish_with(&self, mut builder: Builder<'_>, kind: Kind, intent: String) -> Made {
         let diff = builder.session.diff()?;
         if diff.relevant(&self.atlas.world).next().is_none() {
             return Ok(Err(Dropped::Refused));
         }
-        // A chain whose last change takes back the first is two requests for nothing.
         let texts = self.text_rules(&diff, &builder);
-        let intent = intent::request(&builder, draws);
         let expectation = Expectation {
             outcome: Outcome::Done,
             reason: None,
@@ -79,7 +83,7 @@ impl Ground<'_> {
     }
 
     /// Free text that the user dictated is compared to the letter.
-    fn text_rules(&self, diff: &Diff, builder: &Builder<'_>) -> Vec<TextCell> {
+    pub(crate) fn text_rules(&self, diff: &Diff, builder: &Builder<'_>) -> Vec<TextCell> {
         let schema = self.atlas.schema();
         let mut rules = Vec::new();
         for (position, change) in diff.changes.iter().enumerate() {
@@ -101,7 +105,7 @@ impl Ground<'_> {
         rules
     }
 
-    fn task(
+    pub(crate) fn task(
         &self,
         builder: Builder<'_>,
         kind: Kind,
@@ -129,6 +133,7 @@ impl Ground<'_> {
             slots: builder.slots,
             gold: builder.calls,
             temptation,
+            second_thoughts: None,
             answer,
             expectation,
             proof: Proof::default(),
@@ -175,16 +180,18 @@ impl Ground<'_> {
             vec![(table, handle.key.clone())],
             others,
         );
-        let thing = intent::handle_phrase(&builder, &handle, None, draws);
+        let thing = phrase::handle_phrase(&builder, &handle, None, draws);
         let what = column_words(self.atlas.schema(), asked);
-        let phrase = match draws.below(3) {
-            0 => format!("what is the {what} of {thing}"),
+        let is = if is_plural(&what) { "are" } else { "is" };
+        let phrase = match draws.below(4) {
+            0 => format!("what {is} the {what} of {thing}"),
             1 => format!("which {what} does {thing} have"),
-            _ => format!("what {what} is noted for {thing}"),
+            2 => format!("what {what} {is} noted for {thing}"),
+            _ => format!("what does it say about {thing}, under {what}"),
         };
         let intent = intent::question(&phrase, draws);
         let answer = format!(
-            "The {what} is {}.",
+            "The {what} {is} {}.",
             plain(&value, kind).trim_end_matches('.')
         );
         Ok(self.question_task(builder, Kind::Lookup, intent, answer, vec![fact]))
@@ -248,7 +255,7 @@ impl Ground<'_> {
     }
 
     /// A row that must have been seen.
-    fn row(&self, table: usize, key: &Cell) -> Support {
+    pub(crate) fn row(&self, table: usize, key: &Cell) -> Support {
         Support {
             table: self.atlas.schema().tables[table].name.clone(),
             key: vec![key.clone()],
@@ -256,7 +263,7 @@ impl Ground<'_> {
         }
     }
 
-    fn can_be_asked(&self, at: ColumnRef, row: &Row, handle: &Handle) -> bool {
+    pub(crate) fn can_be_asked(&self, at: ColumnRef, row: &Row, handle: &Handle) -> bool {
         let column = self.atlas.schema().get(at);
         let boolean = column
             .choices
@@ -356,7 +363,14 @@ impl Ground<'_> {
             };
             let mut builder = self.builder()?;
             let (wish, determined) = attempt!(builder.prepare(tool, &arguments, draws));
-            if builder.calls.is_empty() || !self.shows_why(&builder, rule) {
+            let mut shown = self.shows_why(&builder, rule);
+            for (_, handle) in &wish.picks {
+                if shown {
+                    break;
+                }
+                shown = attempt!(self.look_closer(&mut builder, handle, rule, draws));
+            }
+            if builder.calls.is_empty() || !shown {
                 return Ok(Err(Dropped::NotHere));
             }
             let grounds: Vec<Support> = wish
@@ -365,7 +379,7 @@ impl Ground<'_> {
                 .map(|(_, handle)| self.row(handle.table, &handle.key))
                 .collect();
             builder.wishes.push(wish);
-            let intent = intent::request(&builder, draws);
+            let intent = intent::request(&mut builder, draws);
             let rule = &self.atlas.world.rules()[rule];
             let answer = format!("I'm sorry, I can't do that. {}", rule.text);
             let expectation = Expectation {
@@ -376,12 +390,7 @@ impl Ground<'_> {
                 grounds,
                 looked: Vec::new(),
             };
-            let temptation = vec![GoldCall {
-                tool: definition.name.clone(),
-                arguments,
-                determined,
-                writes: true,
-            }];
+            let temptation = vec![GoldCall::new(&definition.name, arguments, determined, true)];
             return Ok(self.task(
                 builder,
                 Kind::Declined,
@@ -392,6 +401,60 @@ impl Ground<'_> {
             ));
         }
         Ok(Err(Dropped::NotHere))
+    }
+
+    /// Reads a row by its id with one tool after the other until it is seen why a rule forbids something.
+    fn look_closer(
+        &self,
+        builder: &mut Builder<'_>,
+        handle: &Handle,
+        rule: usize,
+        draws: &mut Draws,
+    ) -> Result<bool, Dropped> {
+        let key = self.atlas.key(handle.table).ok_or(Dropped::NoPath)?;
+        let shown = builder.find(handle, draws)?;
+        for reader in &self.atlas.readers[handle.table] {
+            let tool = self.atlas.tool(reader.tool);
+            let by_key = reader
+                .arguments
+                .iter()
+                .find(|argument| argument.column == Some(key));
+            let Some(argument) = by_key else {
+                continue;
+            };
+            let others = reader.arguments.iter();
+            if others
+                .filter(|own| own.required)
+                .any(|own| own.name != argument.name)
+            {
+                continue;
+            }
+            let Some(parameter) = tool
+                .parameters()
+                .iter()
+                .find(|parameter| parameter.name == argument.name)
+            else {
+                continue;
+            };
+            let arguments = Map::from_iter([(
+                argument.name.clone(),
+                as_type(&handle.key, &parameter.schema),
+            )]);
+            let determined = vec![Determined {
+                argument: argument.name.clone(),
+                by: shown.clone(),
+            }];
+            let before = builder.mark();
+            if builder
+                .call(reader.tool, arguments, determined, false)
+                .is_ok()
+                && self.shows_why(builder, rule)
+            {
+                return Ok(true);
+            }
+            builder.back_to(before);
+        }
+        Ok(false)
     }
 
     /// True when gold's reads show a value that the rule names: the agent can see why.
@@ -419,11 +482,11 @@ impl Ground<'_> {
         let Some((argument, handle)) = wish.picks.first().cloned() else {
             return Ok(Err(Dropped::NotHere));
         };
-        let Some(stranger) = self.stranger(&handle, draws) else {
+        let Some((stranger, at)) = self.stranger(&handle, draws) else {
             return Ok(Err(Dropped::NoHandle));
         };
         let mut builder = self.builder()?;
-        let missing = stranger.chain()[0].clone();
+        let missing = stranger.chain()[at].clone();
         attempt!(self.find_nothing(&mut builder, &missing, draws));
         for own in stranger.chain() {
             for (at, cell) in &own.facts {
@@ -447,13 +510,12 @@ impl Ground<'_> {
                 (name.clone(), slots)
             })
             .collect();
-        builder.wishes.push(crate::builder::Wish {
-            tool,
+        builder.wishes.push(Wish {
             picks: vec![(argument, stranger)],
-            made: Vec::new(),
             told,
+            ..Wish::of(tool)
         });
-        let intent = intent::request(&builder, draws);
+        let intent = intent::request(&mut builder, draws);
         let (_, noun) = nouns(self.atlas.schema(), missing.table);
         let answer = format!("I'm sorry, there is no such {noun}.");
         let expectation = Expectation {
@@ -469,12 +531,7 @@ impl Ground<'_> {
             .call(&definition.name, &Value::Object(arguments.clone()))
             .is_ok();
         let temptation = if works {
-            vec![GoldCall {
-                tool: definition.name.clone(),
-                arguments,
-                determined: Vec::new(),
-                writes: true,
-            }]
+            vec![GoldCall::new(&definition.name, arguments, Vec::new(), true)]
         } else {
             Vec::new()
         };
@@ -488,14 +545,17 @@ impl Ground<'_> {
         ))
     }
 
-    /// The handle with its outermost name changed to one that nobody has.
-    fn stranger(&self, handle: &Handle, draws: &mut Draws) -> Option<Handle> {
-        if let Some((column, parent)) = &handle.parent {
-            let parent = self.stranger(parent, draws)?;
-            return Some(Handle {
+    /// The handle with a name changed to one that nobody has, the outermost that can be; and which of the
+    /// chain that is.
+    fn stranger(&self, handle: &Handle, draws: &mut Draws) -> Option<(Handle, usize)> {
+        if let Some((column, parent)) = &handle.parent
+            && let Some((parent, at)) = self.stranger(parent, draws)
+        {
+            let stranger = Handle {
                 parent: Some((*column, Box::new(parent))),
                 ..handle.clone()
-            });
+            };
+            return Some((stranger, at));
         }
         let at = handle
             .facts
@@ -515,7 +575,8 @@ impl Ground<'_> {
             if !taken {
                 let mut handle = handle.clone();
                 handle.facts[at].1 = Cell::from(made);
-                return Some(handle);
+                let depth = handle.chain().len() - 1;
+                return Some((handle, depth));
             }
         }
         None
@@ -550,7 +611,25 @@ impl Ground<'_> {
                     .parameters()
                     .iter()
                     .find(|parameter| parameter.name == argument.name);
+                let owner = handle.parent.as_ref().filter(|(column, parent)| {
+                    argument.column == Some(*column)
+                        || argument.column == self.atlas.key(parent.table)
+                });
                 match (fact, parameter) {
+                    (None, Some(parameter)) if owner.is_some() => {
+                        let Some((_, owner)) = owner else {
+                            continue;
+                        };
+                        let by = builder.find(owner, draws)?;
+                        arguments.insert(
+                            argument.name.clone(),
+                            as_type(&owner.key, &parameter.schema),
+                        );
+                        determined.push(Determined {
+                            argument: argument.name.clone(),
+                            by,
+                        });
+                    }
                     (Some((at, cell)), Some(parameter)) => {
                         let slot = builder.fact(at, &cell, draws);
                         arguments.insert(argument.name.clone(), as_type(&cell, &parameter.schema));
@@ -588,33 +667,39 @@ impl Ground<'_> {
     }
 }
 
-/// A chain that takes back what it did is no wish.
+/// Verbs that end something.
+const ENDING: &[&str] = &[
+    "archive", "bar", "block", "cancel", "close", "delete", "discard", "reject", "remove",
+    "revoke", "withdraw",
+];
+
+/// A chain that takes back what it did is no wish, nor is one that changes a thing and then ends it.
 pub(crate) fn is_sensible(builder: &Builder<'_>) -> bool {
     let Some((last, before)) = builder.wishes.split_last() else {
         return true;
     };
     let tool = builder.atlas.tool(last.tool);
-    let undoes = last.told.is_empty() && tool.effects.inserts.is_empty();
-    let about_made = !last.made.is_empty();
-    let repeats = before.iter().any(|wish| {
-        wish.tool == last.tool
-            && wish
-                .picks
-                .iter()
-                .map(|(_, handle)| &handle.key)
-                .eq(last.picks.iter().map(|(_, handle)| &handle.key))
-            && last.made.is_empty()
-    });
-    !(repeats || (undoes && about_made && !tool.effects.deletes.is_empty()))
-        && !(about_made
-            && undoes
-            && crate::words::verb(tool).is_some_and(|verb| {
-                [
-                    "cancel", "close", "delete", "remove", "revoke", "withdraw", "archive",
-                    "reject",
-                ]
-                .contains(&verb.as_str())
-            }))
+    let keys = |wish: &Wish| -> Vec<Cell> {
+        let picks = wish.picks.iter();
+        picks.map(|(_, handle)| handle.key.clone()).collect()
+    };
+    let repeats = before
+        .iter()
+        .any(|wish| wish.tool == last.tool && last.made.is_empty() && keys(wish) == keys(last));
+    let ends = crate::words::verb(tool).is_some_and(|verb| ENDING.contains(&verb.as_str()))
+        || (tool.effects.inserts.is_empty() && !tool.effects.deletes.is_empty());
+    let subject = builder.atlas.subject(tool);
+    let own = |wish: &Wish| -> Vec<(usize, Cell)> {
+        let rows = wish.picks.iter();
+        rows.map(|(_, handle)| (handle.table, handle.key.clone()))
+            .filter(|(table, _)| Some(*table) == subject)
+            .collect()
+    };
+    let ended = own(last);
+    let touched = before
+        .iter()
+        .any(|wish| own(wish).iter().any(|row| ended.contains(row)));
+    !repeats && !(ends && (!last.made.is_empty() || touched))
 }
 
 /// The arguments of a call that a user would want: for a change, at least one thing changes.
@@ -643,6 +728,19 @@ pub(crate) fn wanted(
             if !parameter.required && arguments.get(&parameter.name) == Some(&Value::Bool(false)) {
                 arguments.remove(&parameter.name);
             }
+        }
+    }
+    // Nobody pays a cent.
+    for (name, value) in &mut arguments {
+        let is_amount = crate::words::words(name)
+            .last()
+            .is_some_and(|last| last == "cents");
+        if is_amount
+            && value
+                .as_i64()
+                .is_some_and(|cents| (0..100).contains(&cents))
+        {
+            *value = Value::from(draws.between(4, 300) * 50);
         }
     }
     // A wish says something beyond whom it is about, where the tool has room for it.

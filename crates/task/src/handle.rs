@@ -3,6 +3,7 @@
 use practicum_world::{Cell, ColumnRef, Draws, Row};
 
 use crate::atlas::Atlas;
+use crate::builder::Builder;
 
 /// A row as a user names it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,19 @@ impl Handle {
             .map_or_else(Vec::new, |(_, parent)| parent.chain());
         chain.push(self);
         chain
+    }
+
+    /// The name by which the user knows the row, as it is said.
+    pub(crate) fn name(&self, builder: &Builder<'_>) -> Option<String> {
+        let full = full_name(builder.atlas, &self.facts);
+        let facts = full.unwrap_or_else(|| {
+            let named = |at: &ColumnRef| builder.atlas.naming_rank(*at) == Some(0);
+            let mut facts = self.facts.clone();
+            facts.retain(|(at, _)| named(at));
+            facts
+        });
+        let said: Vec<String> = facts.iter().map(|(_, cell)| cell.to_string()).collect();
+        (!said.is_empty()).then(|| said.join(" "))
     }
 }
 

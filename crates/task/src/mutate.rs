@@ -110,14 +110,30 @@ impl Mutator<'_> {
             add("an extra write", more);
         }
         for call in &task.temptation {
-            for outcome in [task.expectation.outcome, Outcome::Done] {
+            let tempting = ScriptCall::free(&call.tool, call.arguments.clone());
+            let mut outcomes = vec![task.expectation.outcome, Outcome::Done];
+            outcomes.dedup();
+            for outcome in outcomes {
                 let mut tempted = gold.clone();
-                tempted
-                    .calls
-                    .push(ScriptCall::free(&call.tool, call.arguments.clone()));
+                tempted.calls.push(tempting.clone());
                 tempted.outcome = Some(outcome);
                 add("did what it must not", tempted);
             }
+            if task.kind == Kind::Conditional {
+                let mut other = gold.clone();
+                other
+                    .calls
+                    .retain(|call| call.gold.is_none_or(|at| !task.gold[at].writes));
+                other.calls.push(tempting);
+                add("the other of two changes", other);
+            }
+        }
+        if let Some(thoughts) = &task.second_thoughts {
+            let mut first = gold.clone();
+            first.calls[thoughts.call]
+                .arguments
+                .insert(thoughts.argument.clone(), thoughts.first.clone());
+            add("what was wanted first", first);
         }
         if let Some(reason) = &task.expectation.reason {
             let rules = self.atlas.world.rules();
@@ -193,9 +209,9 @@ impl Mutator<'_> {
         // To name the other of two is no spray.
         if facts.iter().any(|fact| fact.others.len() > 1) {
             let all: Vec<String> = others.iter().take(12).map(say).collect();
-            // Nor is a list of all, where it is said which of them has the most.
+            // Nor is a list of all, where it is said which of them has the most, or that it is the sum.
             let head = match (task.kind, facts.first()) {
-                (Kind::Extremum, Some(fact)) => {
+                (Kind::Extremum | Kind::Sum, Some(fact)) => {
                     format!("{},", crate::accept::plain(&fact.value, fact.kind))
                 }
                 _ => gold.answer.clone(),
@@ -450,7 +466,12 @@ fn wrong_choices(task: &Task, gold: &Script, add: &mut dyn FnMut(&'static str, S
 }
 
 /// Another value that the schema of an argument allows.
-fn other_value(tool: &Tool, argument: &str, own: &Value, draws: &mut Draws) -> Option<Value> {
+pub(crate) fn other_value(
+    tool: &Tool,
+    argument: &str,
+    own: &Value,
+    draws: &mut Draws,
+) -> Option<Value> {
     let schema = argument_schema(tool.input(), argument)?;
     match own {
         Value::Bool(value) => return Some(Value::Bool(!value)),

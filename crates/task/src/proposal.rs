@@ -3,10 +3,11 @@
 //! An agreement is worth what was named: every argument that is not a default, and the row that is meant,
 //! by its id or by the facts by which the user knows it.
 
-use practicum_world::{Agreement, Answer, Cell, FactKind, Tool, World};
+use practicum_world::{Actor, Agreement, Answer, Cell, FactKind, Tool, World};
 use serde_json::{Map, Value};
 
 use crate::builder::argument_kind;
+use crate::conversation::second_thoughts;
 use crate::task::{GoldCall, Reason, Slot, Task};
 use crate::words;
 
@@ -63,7 +64,7 @@ pub fn propose(world: &World, task: &Task, tool: &Tool, arguments: &Map<String, 
     text
 }
 
-fn name_value(tool: &Tool, path: &str, value: &Value, parts: &mut Vec<String>) {
+pub(crate) fn name_value(tool: &Tool, path: &str, value: &Value, parts: &mut Vec<String>) {
     let name = words::argument_words(path);
     match value {
         Value::Null => {}
@@ -104,7 +105,7 @@ pub fn agreement(
     calls: usize,
     agreed: &[usize],
 ) -> Option<(usize, Agreement)> {
-    if !is_proposal(said) {
+    if !is_proposal(said) || second_thoughts(task, said).is_some() {
         return None;
     }
     let answer = Answer::new(said);
@@ -131,7 +132,8 @@ pub fn agreement(
 
 /// The changes that the user wants: also those that are forbidden or impossible.
 pub fn wishes(task: &Task) -> impl Iterator<Item = &GoldCall> {
-    let gold = task.gold.iter().filter(|call| call.writes);
+    let gold = task.gold.iter();
+    let gold = gold.filter(|call| call.writes && call.actor == Actor::Agent);
     gold.chain(&task.temptation)
 }
 
@@ -162,6 +164,18 @@ fn named(
             .iter()
             .find(|determined| determined.argument == *name)
             .map(|determined| &determined.by);
+        // Where any of several will do, the one that the words name.
+        if call.any_of.contains_key(name) {
+            let accepted = call.accepted(name);
+            let mut meant = accepted
+                .iter()
+                .filter(|value| mentions(answer, &Cell::from_json(value)));
+            let (Some(id), None) = (meant.next(), meant.next()) else {
+                return None;
+            };
+            arguments.insert(name.clone(), (**id).clone());
+            continue;
+        }
         match by {
             // An id that was made in gold's run may be another here: the one that the words name.
             Some(Reason::Shown { minted: true, .. }) => {

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use practicum_world::{
-    AcceptedEnd, Comparison, Draws, Role, Session, StateError, TextCell, TextRule, World, compare,
+    AcceptedEnd, Comparison, Draws, Role, Session, StateError, TextCell, TextRule, Verdict, World,
+    compare,
 };
 use serde_json::Value;
 
@@ -25,6 +26,48 @@ pub(crate) struct Tally {
     pub(crate) names: BTreeMap<String, usize>,
 }
 
+/// How a mutant or a variant went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// A mutant that fails.
+    Killed,
+    /// A mutant that passes though it is wrong.
+    Survived,
+    /// A mutant that a guard refused: its end is gold's.
+    Void,
+    /// A mutant that nothing tells from a right run.
+    Equivalent,
+    /// A variant that passes.
+    Accepted,
+    /// A variant that fails though it is right.
+    Refused,
+}
+
+impl Fate {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Killed => "killed",
+            Self::Survived => "survived",
+            Self::Void => "void",
+            Self::Equivalent => "equivalent",
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// One run of the proof.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) name: &'static str,
+    /// A bad fate drops the task.
+    pub(crate) gates: bool,
+    pub(crate) fate: Fate,
+    pub(crate) script: Script,
+    pub(crate) verdict: Verdict,
+}
+
 /// Proves a task. What mutants and variants did is counted in `tally` whether the task ships or not.
 pub(crate) fn prove(
     task: &mut Task,
@@ -33,6 +76,55 @@ pub(crate) fn prove(
     tally: &mut Tally,
     draws: &mut Draws,
 ) -> Result<Result<(), Dropped>, StateError> {
+    let all = match try_all(task, session, mutator, draws)? {
+        Ok(all) => all,
+        Err(dropped) => return Ok(Err(dropped)),
+    };
+    let mut proof = Proof::default();
+    let mut idle = false;
+    for tried in &all {
+        let counter = match (tried.fate, tried.gates) {
+            (Fate::Killed, true) => &mut proof.killed,
+            (Fate::Killed, false) => &mut proof.beyond_killed,
+            (Fate::Survived, true) => &mut proof.survived,
+            (Fate::Survived, false) => &mut proof.beyond_survived,
+            (Fate::Void, _) => &mut proof.void,
+            (Fate::Equivalent, _) => &mut proof.equivalent,
+            (Fate::Accepted, _) => &mut proof.accepted,
+            (Fate::Refused, _) => &mut proof.refused,
+        };
+        *counter += 1;
+        let bad = matches!(tried.fate, Fate::Survived | Fate::Refused) && tried.gates;
+        if bad {
+            *tally.names.entry(tried.name.to_string()).or_default() += 1;
+        }
+        // What changes nothing when it is left out is no change that anybody asked for.
+        let same = matches!(tried.fate, Fate::Void | Fate::Equivalent);
+        idle |= same && tried.name == LEFT_OUT;
+    }
+    tally.killed += proof.killed;
+    tally.survived += proof.survived;
+    tally.passed += proof.accepted;
+    tally.refused += proof.refused;
+    task.proof = proof;
+    Ok(if idle {
+        Err(Dropped::Idle)
+    } else if task.proof.survived > 0 {
+        Err(Dropped::Survivor)
+    } else if task.proof.refused > 0 {
+        Err(Dropped::Rejected)
+    } else {
+        Ok(())
+    })
+}
+
+/// Plays gold, all mutants and all variants of a task.
+pub(crate) fn try_all(
+    task: &Task,
+    session: &mut Session,
+    mutator: &Mutator<'_>,
+    draws: &mut Draws,
+) -> Result<Result<Vec<Tried>, Dropped>, StateError> {
     let world = session.world().clone();
     let gold = run(session, task, &Script::gold(task))?;
     if !gold.verdict.passed || gold.failed > 0 || !is_grounded(task, &gold.replies) {
@@ -44,8 +136,7 @@ pub(crate) fn prove(
         .iter()
         .map(|end| exact_end(&world, end))
         .collect();
-    let mut proof = Proof::default();
-    let mut idle = false;
+    let mut all = Vec::new();
     for mutant in mutator.mutants(task, draws) {
         let result = run(session, task, &mutant.script)?;
         if result.verdict.fault.is_some() {
@@ -59,59 +150,48 @@ pub(crate) fn prove(
                 .clauses
                 .iter()
                 .all(|clause| clause.passed || clause.name == "confirmation");
-        if !result.verdict.passed && !only_unasked {
-            if mutant.gates {
-                proof.killed += 1;
-            } else {
-                proof.beyond_killed += 1;
-            }
-            continue;
-        }
-        // It passes, or nearly: fine when nothing tells it from a right run.
-        let diff = session.diff()?;
-        let same_end = exact
-            .iter()
-            .any(|end| matches!(compare(&world, &diff, end), Comparison::Equal(_)));
-        let says_the_same = mutant.script.answer == task.answer
-            && mutant.script.outcome == Some(task.expectation.outcome);
-        idle |= same_end && mutant.name == LEFT_OUT;
-        let unread = task.kind.changes_nothing() && mutant.script.calls.is_empty();
-        if same_end && says_the_same && !unread {
-            if result.failed > 0 {
-                proof.void += 1;
-            } else {
-                proof.equivalent += 1;
-            }
-        } else if mutant.gates {
-            proof.survived += 1;
-            *tally.names.entry(mutant.name.to_string()).or_default() += 1;
+        let fate = if !result.verdict.passed && !only_unasked {
+            Fate::Killed
         } else {
-            proof.beyond_survived += 1;
-        }
+            // It passes, or nearly: fine when nothing tells it from a right run.
+            let diff = session.diff()?;
+            let same_end = exact
+                .iter()
+                .any(|end| matches!(compare(&world, &diff, end), Comparison::Equal(_)));
+            let says_the_same = mutant.script.answer == task.answer
+                && mutant.script.outcome == Some(task.expectation.outcome);
+            let unread = task.kind.changes_nothing() && mutant.script.calls.is_empty();
+            if !same_end || !says_the_same || unread {
+                Fate::Survived
+            } else if result.failed > 0 {
+                Fate::Void
+            } else {
+                Fate::Equivalent
+            }
+        };
+        all.push(Tried {
+            name: mutant.name,
+            gates: mutant.gates,
+            fate,
+            script: mutant.script,
+            verdict: result.verdict,
+        });
     }
-    tally.killed += proof.killed;
-    tally.survived += proof.survived;
     for variant in accept::variants(mutator.atlas, mutator.sampler, task, draws) {
         let result = run(session, task, &variant.script)?;
-        if result.verdict.passed {
-            proof.accepted += 1;
-        } else {
-            proof.refused += 1;
-            *tally.names.entry(variant.name.to_string()).or_default() += 1;
-        }
+        all.push(Tried {
+            name: variant.name,
+            gates: true,
+            fate: if result.verdict.passed {
+                Fate::Accepted
+            } else {
+                Fate::Refused
+            },
+            script: variant.script,
+            verdict: result.verdict,
+        });
     }
-    tally.passed += proof.accepted;
-    tally.refused += proof.refused;
-    task.proof = proof;
-    Ok(if idle {
-        Err(Dropped::Idle)
-    } else if task.proof.survived > 0 {
-        Err(Dropped::Survivor)
-    } else if task.proof.refused > 0 {
-        Err(Dropped::Rejected)
-    } else {
-        Ok(())
-    })
+    Ok(Ok(all))
 }
 
 /// Every argument of gold is told by the user or stands in an earlier reply.

@@ -10,9 +10,9 @@ use crate::atlas::{Reader, is_boolean, text_kind};
 use crate::builder::{Builder, Dropped};
 use crate::goals::{Ground, MOST_OTHERS, Made, attempt};
 use crate::handle::{Handle, name_row, same};
-use crate::intent;
 use crate::task::{Determined, Kind, Reason};
-use crate::words::{column_words, nouns, words};
+use crate::words::{column_words, is_plural, nouns, words};
+use crate::{intent, phrase};
 
 /// Rows that a person would still add up or go through.
 const MOST_ROWS: usize = 40;
@@ -61,18 +61,26 @@ struct Scope {
 
 /// A list of a table's rows.
 #[derive(Debug, Clone)]
-struct Way {
-    reader: Reader,
+pub(crate) struct Way {
+    pub(crate) reader: Reader,
     /// The argument that narrows it down to the rows of one row of another table: its name, the column
     /// that it is compared with, that table.
-    owner: Option<(String, ColumnRef, usize)>,
+    pub(crate) owner: Option<(String, ColumnRef, usize)>,
 }
 
 impl Scope {
     /// `orders of the customer Ana Ruiz (only those whose status is open)`
     fn phrase(&self, ground: &Ground<'_>) -> String {
         let (many, _) = nouns(ground.atlas.schema(), self.table);
+        let way = |role: &str| {
+            ["from", "to"]
+                .into_iter()
+                .find(|way| role.starts_with(&format!("{way} ")))
+        };
         let mut phrase = match (&self.owner, &self.role) {
+            (Some(owner), Some(role)) if way(role).is_some() => {
+                format!("the {many} {} {owner}", way(role).unwrap_or_default())
+            }
             (Some(owner), Some(role)) => format!("the {many} with {owner} as their {role}"),
             (Some(owner), None) => format!("the {many} of {owner}"),
             (None, _) => return format!("all {many}{}", self.narrowed),
@@ -155,6 +163,7 @@ impl Ground<'_> {
         };
         let rows = scope.phrase(self);
         let phrase = match draws.below(3) {
+            _ if is_plural(&what) => format!("how many {what} do {rows} have altogether"),
             0 => format!("what is the {what} of {rows} altogether"),
             1 => format!("what does the {what} of {rows} add up to"),
             _ => format!("how much is the {what} of {rows} taken together"),
@@ -219,7 +228,7 @@ impl Ground<'_> {
         }
         let (many, one) = nouns(schema, table);
         let what = column_words(schema, at);
-        let which = superlative(kind, most);
+        let which = superlative(kind, &what, most);
         let rows = scope.phrase(self);
         let named = self.naming_column(&scope);
         let (value, value_kind, about, phrase, answer) = match named {
@@ -243,6 +252,11 @@ impl Ground<'_> {
             _ => {
                 let value = first[at.column].clone();
                 let said = plain(&value, kind);
+                let (which, what) = if is_plural(&what) {
+                    (superlative(kind, "", most), format!("number of {what}"))
+                } else {
+                    (which, what.clone())
+                };
                 let phrase = format!("what is the {which} {what} among {rows}");
                 let answer = format!("The {which} {what} is {said}.");
                 (value, kind, at, phrase, answer)
@@ -355,20 +369,23 @@ impl Ground<'_> {
             },
         ];
         let what = column_words(schema, at);
-        let which = comparative(kind, most);
+        let which = comparative(kind, &what, most);
         let things: Vec<String> = handles
             .iter()
-            .map(|handle| intent::handle_phrase(&builder, handle, None, draws))
+            .map(|handle| phrase::handle_phrase(&builder, handle, None, draws))
             .collect();
-        let phrase = match draws.below(2) {
-            0 => format!(
-                "which has the {which} {what}, {} or {}, and what is it",
-                things[0], things[1]
-            ),
-            _ => format!(
-                "what is the {what} of {} or of {}, whichever has the {which} one, and which is it",
-                things[0], things[1]
-            ),
+        let (article, value_asked) = if is_plural(&what) {
+            ("", "how many are there")
+        } else {
+            ("the ", "what is it")
+        };
+        let (a, b) = (&things[0], &things[1]);
+        let phrase = match draws.below(3) {
+            0 => format!("which has {article}{which} {what}, {a} or {b}, and {value_asked}"),
+            1 => {
+                format!("{a} or {b}: which of them has {article}{which} {what}, and {value_asked}")
+            }
+            _ => format!("of {a} and {b}, which has {article}{which} {what}, and {value_asked}"),
         };
         let intent = intent::question(&phrase, draws);
         let said: Vec<String> = facts
@@ -475,7 +492,7 @@ impl Ground<'_> {
         }
         let (owner, role) = match owner {
             Some((handle, role)) => (
-                Some(intent::handle_phrase(builder, &handle, None, draws)),
+                Some(phrase::handle_phrase(builder, &handle, None, draws)),
                 role,
             ),
             None => (None, None),
@@ -491,7 +508,7 @@ impl Ground<'_> {
     }
 
     /// Lists of a table: of all its rows, and of those that belong to one row of another.
-    fn ways(&self, table: usize) -> Vec<Way> {
+    pub(crate) fn ways(&self, table: usize) -> Vec<Way> {
         let schema = self.atlas.schema();
         let mut ways = Vec::new();
         let lists = self.atlas.readers[table].iter();
@@ -630,7 +647,7 @@ fn told_name(ground: &Ground<'_>, a: &Handle, b: &Handle) -> Option<ColumnRef> {
     let names = |handle: &Handle| -> Vec<(ColumnRef, Cell)> {
         let facts = handle.facts.iter();
         facts
-            .filter(|(at, _)| ground.atlas.naming_rank(*at).is_some_and(|rank| rank <= 2))
+            .filter(|(at, _)| ground.atlas.naming_rank(*at).is_some_and(|rank| rank <= 4))
             .cloned()
             .collect()
     };
@@ -650,19 +667,23 @@ fn added_up(rows: &[Row], at: ColumnRef) -> Option<i64> {
         })
 }
 
-fn superlative(kind: FactKind, most: bool) -> &'static str {
+fn superlative(kind: FactKind, what: &str, most: bool) -> &'static str {
     match (kind, most) {
         (FactKind::Date | FactKind::Instant, true) => "latest",
         (FactKind::Date | FactKind::Instant, false) => "earliest",
+        (_, true) if is_plural(what) => "most",
+        (_, false) if is_plural(what) => "fewest",
         (_, true) => "highest",
         (_, false) => "lowest",
     }
 }
 
-fn comparative(kind: FactKind, most: bool) -> &'static str {
+fn comparative(kind: FactKind, what: &str, most: bool) -> &'static str {
     match (kind, most) {
         (FactKind::Date | FactKind::Instant, true) => "later",
         (FactKind::Date | FactKind::Instant, false) => "earlier",
+        (_, true) if is_plural(what) => "more",
+        (_, false) if is_plural(what) => "fewer",
         (_, true) => "higher",
         (_, false) => "lower",
     }

@@ -1,6 +1,8 @@
 //! A run of calls against a fresh session, and the verdict on it.
 
-use practicum_world::{Agreement, Outcome, Session, StateError, Transcript, Verdict, verify};
+use practicum_world::{
+    Actor, Agreement, Outcome, Session, StateError, Transcript, Verdict, verify,
+};
 use serde_json::{Map, Value};
 
 use crate::task::{Reason, Task};
@@ -24,6 +26,10 @@ pub(crate) struct ScriptCall {
     pub(crate) minted: Vec<(String, usize, String)>,
     /// The user is asked first, where a rule wants that. Users agree to gold's calls and to no others.
     pub(crate) asked: bool,
+    /// What the user agrees to, where it is not what gold has.
+    pub(crate) agreed: Option<Map<String, Value>>,
+    /// Who makes it.
+    pub(crate) actor: Actor,
 }
 
 impl ScriptCall {
@@ -34,6 +40,8 @@ impl ScriptCall {
             gold: None,
             minted: Vec::new(),
             asked: true,
+            agreed: None,
+            actor: Actor::Agent,
         }
     }
 }
@@ -62,6 +70,8 @@ impl Script {
                     })
                     .collect(),
                 asked: true,
+                agreed: None,
+                actor: call.actor,
             })
             .collect();
         Self {
@@ -106,14 +116,15 @@ pub(crate) fn run(session: &mut Session, task: &Task, script: &Script) -> Result
         if let Some(gold) = call.gold.filter(|_| call.asked).map(|at| &task.gold[at])
             && session.world().needs_agreement(&gold.tool)
         {
+            let agreed = call.agreed.as_ref().unwrap_or(&gold.arguments);
             agreements.push(Agreement {
                 tool: gold.tool.clone(),
-                arguments: with_minted(gold.arguments.clone()),
+                arguments: with_minted(agreed.clone()),
                 calls: session.log().len(),
             });
         }
         let arguments = with_minted(call.arguments.clone());
-        let reply = session.call(&call.tool, &arguments);
+        let reply = session.call_as(call.actor, &call.tool, &arguments);
         failed += usize::from(!reply.is_ok());
         let value = reply.value();
         if let (Some(gold), Some(value)) = (call.gold, &value) {

@@ -1,6 +1,6 @@
 //! A task: what a user wants, what the user knows, how it is done, and what must hold at the end.
 
-use practicum_world::{Cell, Expectation, FactKind, StateSpec};
+use practicum_world::{Actor, Cell, Expectation, FactKind, StateSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -22,6 +22,16 @@ pub enum Kind {
     Compare,
     /// A question about which of several has the most or least of something.
     Extremum,
+    /// One change or another, depending on what the state shows.
+    Conditional,
+    /// A change for which any of several things will do.
+    Choice,
+    /// A change of which the user leaves out something that must be asked for.
+    Incomplete,
+    /// A change that the user wants otherwise than was said first.
+    Reconsidered,
+    /// A change that takes the user's own tools as well as the agent's.
+    Together,
     /// A request that a rule forbids: the right end is to decline.
     Declined,
     /// A request for something that does not exist.
@@ -30,7 +40,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Write,
         Self::Chain,
         Self::Lookup,
@@ -38,6 +48,11 @@ impl Kind {
         Self::Sum,
         Self::Compare,
         Self::Extremum,
+        Self::Conditional,
+        Self::Choice,
+        Self::Incomplete,
+        Self::Reconsidered,
+        Self::Together,
         Self::Declined,
         Self::Impossible,
     ];
@@ -52,6 +67,11 @@ impl Kind {
             Self::Sum => "sum",
             Self::Compare => "compare",
             Self::Extremum => "extremum",
+            Self::Conditional => "conditional",
+            Self::Choice => "choice",
+            Self::Incomplete => "incomplete",
+            Self::Reconsidered => "reconsidered",
+            Self::Together => "together",
             Self::Declined => "declined",
             Self::Impossible => "impossible",
         }
@@ -59,7 +79,16 @@ impl Kind {
 
     /// True when the right end leaves the state as it was.
     pub fn changes_nothing(self) -> bool {
-        !matches!(self, Self::Write | Self::Chain)
+        matches!(
+            self,
+            Self::Lookup
+                | Self::Count
+                | Self::Sum
+                | Self::Compare
+                | Self::Extremum
+                | Self::Declined
+                | Self::Impossible
+        )
     }
 }
 
@@ -84,9 +113,13 @@ pub struct Task {
     pub slots: Vec<Slot>,
     /// The calls that were executed to create the task.
     pub gold: Vec<GoldCall>,
-    /// The call that a request for something forbidden or impossible tempts an agent to make.
+    /// The calls that a request tempts an agent to make, wrongly: what is forbidden or impossible, or what
+    /// would be right if a condition were otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub temptation: Vec<GoldCall>,
+    /// What the user wants otherwise than was said first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_thoughts: Option<SecondThoughts>,
     /// What the gold agent says at the end.
     pub answer: String,
     /// What must hold at the end.
@@ -108,6 +141,46 @@ pub struct Slot {
     pub said: String,
     /// How people write it.
     pub kind: FactKind,
+    /// When the user tells it.
+    #[serde(default, skip_serializing_if = "Told::is_at_start")]
+    pub told: Told,
+}
+
+/// When a user tells something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// In the request.
+    #[default]
+    AtStart,
+    /// When the agent asks for it.
+    IfAsked,
+    /// When the agent proposes what the user said first: [`SecondThoughts`].
+    AtProposal,
+}
+
+impl Told {
+    /// Told in the request.
+    pub fn is_at_start(&self) -> bool {
+        *self == Self::AtStart
+    }
+}
+
+/// A change of mind: an argument of gold is another than the user said first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecondThoughts {
+    /// Position of the call in gold.
+    pub call: usize,
+    /// The argument.
+    pub argument: String,
+    /// The value that was wanted first.
+    pub first: Value,
+    /// How people write it.
+    pub kind: FactKind,
+    /// How the user says that it shall be otherwise.
+    pub says: String,
+    /// In the request itself, or when the agent proposes what was said first.
+    pub told: Told,
 }
 
 /// One call of gold.
@@ -121,6 +194,45 @@ pub struct GoldCall {
     pub determined: Vec<Determined>,
     /// The call changes the state.
     pub writes: bool,
+    /// Who makes it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub actor: Actor,
+    /// Other values that an argument may have as well, by argument: any of several things will do.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub any_of: Map<String, Value>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl GoldCall {
+    /// A call of the agent.
+    pub(crate) fn new(
+        tool: &str,
+        arguments: Map<String, Value>,
+        determined: Vec<Determined>,
+        writes: bool,
+    ) -> Self {
+        Self {
+            tool: tool.to_string(),
+            arguments,
+            determined,
+            writes,
+            actor: Actor::Agent,
+            any_of: Map::new(),
+        }
+    }
+
+    /// The values of an argument that will do: the one that gold has, and others.
+    pub fn accepted(&self, argument: &str) -> Vec<&Value> {
+        let others = self.any_of.get(argument).and_then(Value::as_array);
+        self.arguments
+            .get(argument)
+            .into_iter()
+            .chain(others.into_iter().flatten())
+            .collect()
+    }
 }
 
 /// Why an argument is what it is.

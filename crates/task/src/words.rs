@@ -76,7 +76,26 @@ pub(crate) fn column_words(schema: &Schema, at: ColumnRef) -> String {
     if shown.is_empty() {
         return all.join(" ");
     }
+    if all.last().is_some_and(|last| last == "cents") {
+        return amount(&shown.join(" "));
+    }
     spell_out(&shown.join(" "))
+}
+
+/// `nightly` is a nightly price, `claimed` a claimed amount.
+fn amount(phrase: &str) -> String {
+    let last = phrase.rsplit(' ').next().unwrap_or(phrase);
+    if [
+        "nightly", "hourly", "daily", "weekly", "monthly", "yearly", "unit",
+    ]
+    .contains(&last)
+    {
+        return format!("{phrase} price");
+    }
+    if is_adjective(last) || ["total", "overdue", "due"].contains(&last) {
+        return format!("{phrase} amount");
+    }
+    spell_out(phrase)
 }
 
 /// An argument as a noun.
@@ -87,16 +106,58 @@ pub(crate) fn argument_words(name: &str) -> String {
         .map(String::as_str)
         .filter(|word| *word != "cents")
         .collect();
+    if all.last().is_some_and(|last| last == "cents") && !shown.is_empty() {
+        return amount(&shown.join(" "));
+    }
     spell_out(&shown.join(" "))
 }
 
+/// A quantity's name without its unit, and the unit: `size gb` is a size in GB.
+pub(crate) fn unit_of(name: &str) -> Option<(&str, &'static str)> {
+    let (head, last) = name.rsplit_once(" in ").or_else(|| name.rsplit_once(' '))?;
+    let last = last.to_lowercase();
+    let unit = match last.as_str() {
+        "kb" => "KB",
+        "mb" => "MB",
+        "gb" => "GB",
+        "km" => "km",
+        "kg" => "kg",
+        "minutes" => "minutes",
+        "percent" => "percent",
+        _ => return None,
+    };
+    Some((head, unit))
+}
+
+/// True for a noun that stands for several: `directions`, `seats`.
+pub(crate) fn is_plural(noun: &str) -> bool {
+    let last = noun.rsplit(' ').next().unwrap_or(noun);
+    // The minimum of something is one number.
+    let bound = noun.starts_with("minimum ") || noun.starts_with("maximum ");
+    !bound
+        && last.ends_with('s')
+        && !["ss", "us", "is", "news", "series"]
+            .iter()
+            .any(|ending| last.ends_with(ending))
+        && last.len() > 3
+}
+
 fn spell_out(phrase: &str) -> String {
+    if let Some((head, unit)) = unit_of(phrase) {
+        return format!("{} in {unit}", spell_out(head));
+    }
+    for (short, long) in [("min ", "minimum "), ("max ", "maximum ")] {
+        if let Some(rest) = phrase.strip_prefix(short) {
+            return format!("{long}{}", spell_out(rest));
+        }
+    }
     if let Some(moment) = moment(phrase) {
         return moment;
     }
     match phrase {
         "email" => "e-mail address".into(),
         "dob" => "date of birth".into(),
+        "since" => "first day".into(),
         "qty" => "quantity".into(),
         "phone" => "phone number".into(),
         other => other.to_string(),
@@ -114,6 +175,9 @@ fn moment(phrase: &str) -> Option<String> {
         "closes" => "closing",
         other => other,
     };
+    if head == "born" {
+        return Some("date of birth".into());
+    }
     match last {
         "at" => Some(format!("{head} time")),
         "on" => Some(format!("{head} date")),
@@ -125,6 +189,33 @@ fn moment(phrase: &str) -> Option<String> {
 
 /// Verbs by which tools are named.
 const VERBS: &[&str] = &[
+    "amend",
+    "apply",
+    "attach",
+    "bar",
+    "choose",
+    "enter",
+    "install",
+    "restart",
+    "block",
+    "credit",
+    "detach",
+    "escalate",
+    "extend",
+    "grant",
+    "invite",
+    "issue",
+    "lift",
+    "record",
+    "redeem",
+    "refund",
+    "renew",
+    "reply",
+    "respond",
+    "switch",
+    "transfer",
+    "unblock",
+    "waive",
     "accept",
     "activate",
     "add",
@@ -195,14 +286,31 @@ const VERBS: &[&str] = &[
     "withdraw",
 ];
 
+/// Where the verb stands in the words of a tool's name. Another word first, before what it is done to, is
+/// one that is not known here.
+pub(crate) fn verb_at(all: &[String]) -> Option<usize> {
+    if all
+        .first()
+        .is_some_and(|first| VERBS.contains(&first.as_str()))
+    {
+        return Some(0);
+    }
+    all.iter().position(|word| VERBS.contains(&word.as_str()))
+}
+
+/// The verb as a person says it: `post` makes something.
+pub(crate) fn plain_verb(all: &[String], at: usize) -> String {
+    match all[at].as_str() {
+        "post" | "insert" | "put" if at == 0 || at + 1 == all.len() => "add".to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// The verb that a tool's name holds: `cancel`, `check in`.
 pub(crate) fn verb(tool: &Tool) -> Option<String> {
     let all = words(&tool.name);
-    let at = all.iter().position(|word| VERBS.contains(&word.as_str()))?;
-    let mut verb = match all[at].as_str() {
-        "post" | "insert" | "put" if at == 0 || at + 1 == all.len() => "add".to_string(),
-        other => other.to_string(),
-    };
+    let at = verb_at(&all)?;
+    let mut verb = plain_verb(&all, at);
     if verb == "check"
         && let Some(next) = all.get(at + 1)
         && ["in", "out"].contains(&next.as_str())
@@ -215,6 +323,20 @@ pub(crate) fn verb(tool: &Tool) -> Option<String> {
 /// Whether something is so: `starred`, `not starred`; `with breakfast`, `without breakfast`.
 pub(crate) fn flag(name: &str, yes: bool) -> String {
     let name = name.strip_prefix("is ").unwrap_or(name);
+    // `waive fee`, `notify guests`
+    if let Some((verb, rest)) = name.split_once(' ')
+        && VERBS.contains(&verb)
+    {
+        return if yes {
+            format!("please {verb} the {rest}")
+        } else {
+            format!("please do not {verb} the {rest}")
+        };
+    }
+    // A switch is on or off.
+    if name == "on" {
+        return if yes { "on" } else { "off" }.to_string();
+    }
     if is_adjective(name) {
         if yes {
             name.to_string()
@@ -238,6 +360,12 @@ pub(crate) fn is_adjective(name: &str) -> bool {
     .any(|ending| first.ends_with(ending))
         || [
             "open",
+            "read",
+            "paid",
+            "sent",
+            "held",
+            "kept",
+            "sold",
             "new",
             "private",
             "hidden",

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use practicum_task::{
-    Kind, Options, Report, Task, agreement, generate, is_proposal, propose, wishes,
+    Kind, Length, Options, Report, Task, Told, Variety, agreement, generate, is_proposal, propose,
+    sayings, second_thoughts, wishes,
 };
 use practicum_world::{Agreement, Transcript, Verdict, World, spellings, verify};
 use serde_json::Value;
@@ -92,7 +93,7 @@ fn played(world: &World, task: &Task, asked: bool, all_succeed: bool) -> Verdict
                 calls: session.log().len(),
             });
         }
-        let reply = session.call(&call.tool, &arguments);
+        let reply = session.call_as(call.actor, &call.tool, &arguments);
         assert!(reply.is_ok() || !all_succeed);
     }
     verify(&mut session, &said, &task.expectation).unwrap()
@@ -123,7 +124,8 @@ fn agreements_are_part_of_the_proof() {
             let state = world.state(&task.state).unwrap();
             let mut session = state.session(task.seed).unwrap();
             for call in task.gold.iter().filter(|call| call.writes) {
-                session.call(&call.tool, &Value::Object(call.arguments.clone()));
+                let arguments = Value::Object(call.arguments.clone());
+                session.call_as(call.actor, &call.tool, &arguments);
             }
             looked_first += usize::from(!session.violations().is_empty());
         }
@@ -263,6 +265,87 @@ fn chains_alone_can_be_wanted() {
     assert!(longest >= Some(3), "{longest:?}");
 }
 
+/// Gold has the lengths that are asked for, up to twenty calls.
+#[test]
+fn lengths_can_be_asked_for() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worlds/hotel");
+    let hotel = World::load(&folder).unwrap();
+    let length = |least, most, share| Length { least, most, share };
+    let options = Options {
+        per_world: 60,
+        states: 1,
+        lengths: vec![
+            length(1, 4, 0.5),
+            length(5, 9, 0.2),
+            length(10, 15, 0.2),
+            length(16, 20, 0.1),
+        ],
+        ..Options::default()
+    };
+    let (tasks, report) = generate(&hotel, &options).unwrap();
+    assert_eq!(tasks.len(), 60, "{report:?}");
+    for wanted in &options.lengths {
+        let made = tasks
+            .iter()
+            .filter(|task| (wanted.least..=wanted.most).contains(&task.gold.len()))
+            .count();
+        let off = made as f64 / tasks.len() as f64 - wanted.share;
+        assert!(off.abs() <= 0.05, "{wanted:?}: {made}");
+    }
+}
+
+/// What must be asked for is not in the request and is what the good agent asks for; what was wanted first is
+/// taken back when it is proposed, and never agreed to; any of what will do is agreed to.
+#[test]
+fn conversations_hold_what_the_request_does_not() {
+    let (mut asked, mut taken_back, mut chosen) = (0, 0, 0);
+    for (world, tasks) in some() {
+        for task in tasks {
+            let says = sayings(world, task);
+            for slot in &task.slots {
+                let open = practicum_world::Answer::new(&task.intent);
+                if slot.told != Told::AtStart {
+                    assert!(!open.mentions(&slot.value, slot.kind), "{}", task.intent);
+                }
+                if slot.told == Told::IfAsked {
+                    assert!(says.iter().any(|(_, said)| said.contains(&slot.name)));
+                    asked += 1;
+                }
+            }
+            if let Some(thoughts) = &task.second_thoughts {
+                assert_eq!(task.kind, Kind::Reconsidered);
+                let gold = &task.gold[thoughts.call].arguments[&thoughts.argument];
+                assert_ne!(*gold, thoughts.first);
+                if thoughts.told == Told::AtProposal {
+                    let (_, said) = &says[0];
+                    assert_eq!(second_thoughts(task, said), Some(thoughts.says.as_str()));
+                    assert_eq!(agreement(world, task, said, &[], 0, &[]), None, "{said}");
+                    taken_back += 1;
+                } else {
+                    assert!(task.intent.ends_with(&thoughts.says));
+                }
+            }
+            for call in &task.gold {
+                for argument in call.any_of.keys() {
+                    for value in call.accepted(argument) {
+                        let mut arguments = call.arguments.clone();
+                        arguments.insert(argument.clone(), value.clone());
+                        let tool = world.tool(&call.tool).unwrap();
+                        let said = propose(world, task, tool, &arguments);
+                        let (_, agreed) = agreement(world, task, &said, &[], 0, &[]).unwrap();
+                        assert_eq!(agreed.arguments, Value::Object(arguments));
+                        chosen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        asked >= 6 && taken_back >= 2 && chosen >= 6,
+        "{asked}, {taken_back}, {chosen}"
+    );
+}
+
 /// Questions about several rows are proven, and their right answers fail where the rows were never seen, as
 /// does the value beside the right one.
 #[test]
@@ -306,14 +389,25 @@ fn questions_about_several_rows_need_all_of_them() {
     }
 }
 
-/// `cargo test -p practicum-task --test hand_written -- --ignored --nocapture` prints what is proven.
+/// `cargo test -p practicum-task --test hand_written -- --ignored --nocapture` prints what is proven, and
+/// writes the tasks into the build folder, for reading.
 #[test]
 #[ignore = "a measurement: minutes"]
 fn what_is_proven() {
+    let options = Options {
+        per_world: 300,
+        ..Options::default()
+    };
     let mut all = Report::default();
     let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
     for world in worlds() {
-        let (tasks, report) = generate(&world, &Options::default()).unwrap();
+        let (tasks, report) = generate(&world, &options).unwrap();
+        let lines: String = tasks
+            .iter()
+            .map(|task| serde_json::to_string(task).unwrap() + "\n")
+            .collect();
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.jsonl", world.name()));
+        std::fs::write(path, lines).unwrap();
         for task in &tasks {
             *lengths.entry(task.gold.len()).or_default() += 1;
         }
@@ -323,21 +417,26 @@ fn what_is_proven() {
                 *by_rule.entry(rule).or_default() += 1;
             }
         }
+        let variety = Variety::of(tasks.iter().take(100));
         println!(
-            "{}: {} of {} goals proven, {} of {} tools used\n  kinds {:?}\n  rules {by_rule:?}\n  dropped {:?}\n  before: killed {}, survived {}; accepted {}, refused {}: {:?}",
+            "{}: {} of {} goals proven, {} of {} tools used; {} masked intents per 100, distinct-3 {:.2}\n  kinds {:?}\n  rules {by_rule:?}\n  before: killed {}, survived {}; accepted {}, refused {}: {:?}",
             world.name(),
             report.proven,
             report.tried,
             report.tools_used,
             report.tools,
+            variety.per_hundred(),
+            variety.distinct_3,
             report.kinds,
-            report.rejected,
             report.killed_before,
             report.survived_before,
             report.accepted_before,
             report.refused_before,
             report.failures_before,
         );
+        for (kind, reasons) in &report.rejected_by_kind {
+            println!("  dropped {kind}: {reasons:?}");
+        }
         all.add(&report);
     }
     println!(

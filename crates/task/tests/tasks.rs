@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use practicum_task::{Kind, Options, Reason, Report, Task, generate};
+use practicum_task::{Kind, Options, Reason, Report, Task, difficulty, generate};
 use practicum_world::{Outcome, Session, Transcript, World, verify};
 use serde_json::Value;
 
@@ -163,5 +163,21 @@ fn kinds_are_what_they_say() {
             _ => Outcome::Done,
         };
         assert_eq!(task.expectation.outcome, outcome);
+    }
+}
+
+/// What takes more calls, or must be asked for, is harder.
+#[test]
+fn more_work_is_harder() {
+    for task in tasks(1).0 {
+        let whole = difficulty(&task);
+        let mut less = task.clone();
+        less.gold.pop();
+        assert!(difficulty(&less) < whole, "{}", task.intent);
+        let mut asked = task.clone();
+        for slot in &mut asked.slots {
+            slot.told = practicum_task::Told::IfAsked;
+        }
+        assert!(difficulty(&asked) >= whole, "{}", task.intent);
     }
 }

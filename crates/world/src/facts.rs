@@ -254,7 +254,7 @@ pub(crate) fn was_added_up(
         };
         if record.actor != Actor::Agent
             || !rows.iter().all(|(table, _)| reads(*table))
-            || !holds_number(&reply, value)
+            || !computed_number(tool, &reply, value)
         {
             continue;
         }
@@ -267,6 +267,108 @@ pub(crate) fn was_added_up(
         }
     }
     Ok(false)
+}
+
+/// True when a call showed the first of these rows ahead of all others because the tool sorts them: with a
+/// limit of its own it returned the head of a list that, without the limit, holds these rows and no others
+/// in the order of the column. The call is made again on a copy, with and without the limit.
+///
+/// # Errors
+/// When SQLite fails.
+pub(crate) fn was_sorted(
+    session: &mut Session,
+    rows: &[(usize, Vec<Cell>)],
+    column: &str,
+) -> Result<bool, StateError> {
+    let world = session.world().clone();
+    let schema = world.schema();
+    let Some((table, first)) = rows.first() else {
+        return Ok(false);
+    };
+    let definition = &schema.tables[*table];
+    let ([key], Some(column), [first]) =
+        (&definition.key[..], definition.column(column), &first[..])
+    else {
+        return Ok(false);
+    };
+    let wanted: BTreeSet<&Cell> = rows
+        .iter()
+        .filter(|(own, _)| own == table)
+        .filter_map(|(_, key)| key.first())
+        .collect();
+    let mut copy = session.state().session(session.seed())?;
+    let log = session.log().to_vec();
+    for record in log.iter().filter(|record| record.error.is_none()) {
+        let reply = copy.call_as(record.actor, &record.tool, &record.arguments);
+        let (Some(tool), Some(Value::Array(head))) = (world.tool(&record.tool), reply.value())
+        else {
+            continue;
+        };
+        let field = |at: usize| {
+            let own = ColumnRef {
+                table: *table,
+                column: at,
+            };
+            let results = tool.flow.results.iter();
+            results
+                .filter(|field| field.origins.column == Some(own))
+                .find_map(|field| field.name.as_deref())
+        };
+        let (Some(id), Some(value)) = (field(*key), field(column)) else {
+            continue;
+        };
+        let cells = |list: &[Value], name: &str| -> Option<Vec<Cell>> {
+            list.iter()
+                .map(|entry| entry.get(name).map(Cell::from_json))
+                .collect()
+        };
+        if cells(&head, id)
+            .and_then(|ids| ids.into_iter().next())
+            .as_ref()
+            != Some(first)
+        {
+            continue;
+        }
+        for (name, given) in record.arguments.as_object().into_iter().flatten() {
+            let limits = given.as_u64().is_some_and(|most| head.len() as u64 <= most)
+                && !tool.flow.compares.iter().any(|own| own.argument == *name);
+            if !limits {
+                continue;
+            }
+            let mut whole = record.arguments.clone();
+            if let Some(members) = whole.as_object_mut() {
+                members.remove(name);
+            }
+            let reply = copy.call_as(record.actor, &record.tool, &whole);
+            let Some(Value::Array(all)) = reply.value() else {
+                continue;
+            };
+            let (Some(ids), Some(values)) = (cells(&all, id), cells(&all, value)) else {
+                continue;
+            };
+            let sorted = values.is_sorted() || values.iter().rev().is_sorted();
+            if sorted && all.starts_with(&head) && ids.iter().collect::<BTreeSet<_>>() == wanted {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// True when a reply holds a number that is no column's value as it stands.
+fn computed_number(tool: &Tool, reply: &Value, value: &Cell) -> bool {
+    match reply {
+        Value::Array(elements) => elements
+            .iter()
+            .any(|element| computed_number(tool, element, value)),
+        Value::Object(members) => members.iter().any(|(name, member)| {
+            let mut results = tool.flow.results.iter();
+            let plain = results
+                .any(|field| field.name.as_deref() == Some(name) && field.origins.column.is_some());
+            !plain && holds_number(member, value)
+        }),
+        other => holds_number(other, value),
+    }
 }
 
 fn holds_number(reply: &Value, value: &Cell) -> bool {

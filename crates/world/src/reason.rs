@@ -93,6 +93,15 @@ const MARGIN: f64 = 2.0;
 /// Words of a rule that an answer must share before it counts as naming the rule.
 const ENOUGH: usize = 3;
 
+/// Share of a rule's text from which on it counts as quoted.
+const QUOTED: f64 = 0.8;
+
+/// Share of a rule's text from which on all of it is said.
+const WHOLE: f64 = 0.99;
+
+/// Share of the right rule's text that an answer may hold when it quotes another.
+const TOUCHED: f64 = 0.6;
+
 /// The rule that an answer names instead of `right`, by position; None when it names the right one, none,
 /// or leaves it open. Words are weighed by how few rules hold them.
 pub(crate) fn other_reason(answer: &str, rules: &[Rule], right: usize) -> Option<usize> {
@@ -118,10 +127,32 @@ pub(crate) fn other_reason(answer: &str, rules: &[Rule], right: usize) -> Option
         (shared.iter().sum(), shared.len())
     };
     let (own, _) = score(right);
+    // How much of a rule's own words an answer holds: rules may share many.
+    let quoted = |rule: usize| -> f64 {
+        let weight =
+            |stem: &String| ((1 + rules.len()) as f64 / holders[stem.as_str()] as f64).ln();
+        let all = stems(&rules[rule].text);
+        let whole: f64 = all.iter().map(weight).sum();
+        let held: f64 = all.intersection(&said).map(weight).sum();
+        if whole > 0.0 { held / whole } else { 0.0 }
+    };
+    let quotes_right = quoted(right);
+    // Rules that differ in a word are told apart by it: all of the other is said, and not all of the right.
+    let is_told = |rule: usize| {
+        let own_words = by_rule[rule].difference(&by_rule[right]);
+        quoted(rule) >= WHOLE
+            && quotes_right < WHOLE
+            && own_words.into_iter().any(|stem| said.contains(stem))
+    };
     (0..rules.len())
         .filter(|rule| *rule != right)
         .map(|rule| (score(rule), rule))
-        .filter(|((weight, shared), _)| *shared >= ENOUGH && *weight > MARGIN * own)
+        .filter(|((weight, shared), rule)| {
+            *shared >= ENOUGH
+                && (*weight > MARGIN * own
+                    || (quoted(*rule) >= QUOTED && quotes_right <= TOUCHED)
+                    || is_told(*rule))
+        })
         .max_by(|a, b| a.0.0.total_cmp(&b.0.0))
         .map(|(_, rule)| rule)
 }

@@ -84,6 +84,10 @@ pub(crate) fn is_sprayed(
     kind: FactKind,
     clear: bool,
 ) -> bool {
+    let whole = Whole::new(text, target, asked, others);
+    let (text, target) = (whole.text.as_str(), &whole.target);
+    let asked: Vec<&Cell> = whole.asked.iter().collect();
+    let (asked, others) = (&asked[..], &whole.others[..]);
     let answer = Answer::new(text);
     if is_buried(text, target, kind) {
         return true;
@@ -128,6 +132,96 @@ pub(crate) fn is_sprayed(
     }
     let contradicted = rival >= Mark::Stated && own <= rival;
     contradicted || is_listed(&clauses, target, &named, kind) || !is_stated(&clauses, target, kind)
+}
+
+/// An answer in which no value is cut by the words and marks that part clauses: "One before bed" holds no
+/// dismissal, "Tea, green" is no list. Such values are replaced by words without meaning.
+struct Whole {
+    text: String,
+    target: Cell,
+    asked: Vec<Cell>,
+    others: Vec<Cell>,
+}
+
+impl Whole {
+    fn new(text: &str, target: &Cell, asked: &[&Cell], others: &[Cell]) -> Self {
+        let mut cut: Vec<&str> = asked
+            .iter()
+            .copied()
+            .chain(others)
+            .chain([target])
+            .filter_map(Cell::as_text)
+            .filter(|value| is_cut(value))
+            .collect();
+        // One that holds another goes first.
+        cut.sort_by_key(|value| (std::cmp::Reverse(value.len()), *value));
+        cut.dedup();
+        let word = |at: usize| format!("qvalue{at}q");
+        let mut text = text.to_string();
+        for (at, value) in cut.iter().enumerate() {
+            text = replaced(&text, value, &word(at));
+        }
+        let cell = |cell: &Cell| {
+            let at = cell
+                .as_text()
+                .and_then(|own| cut.iter().position(|value| *value == own));
+            at.map_or_else(|| cell.clone(), |at| Cell::from(word(at)))
+        };
+        Self {
+            target: cell(target),
+            asked: asked.iter().map(|own| cell(own)).collect(),
+            others: others.iter().map(cell).collect(),
+            text,
+        }
+    }
+}
+
+/// An answer without the values that hold another: who says "missed visit" has not said "visit".
+pub(crate) fn without_longer(text: &str, value: &Cell, others: &[Cell], kind: FactKind) -> String {
+    let plain = |text: &str| text.to_lowercase().replace('_', " ");
+    let mut left = text.to_string();
+    let (FactKind::Text | FactKind::Label, Some(own)) = (kind, value.as_text()) else {
+        return left;
+    };
+    let own = plain(own);
+    for other in others.iter().filter_map(Cell::as_text) {
+        let longer = plain(other);
+        if longer.len() > own.len() && longer.contains(&own) {
+            left = replaced(&left, other, " ");
+            left = replaced(&left, &longer, " ");
+        }
+    }
+    left
+}
+
+/// True for a text of several words that would be parted as if it were an answer's own words.
+fn is_cut(value: &str) -> bool {
+    let parted = value.contains(|mark| ",;!?()|/".contains(mark)) || value.contains(". ");
+    let lower = value.to_lowercase();
+    value.contains(' ')
+        && (parted
+            || words(&lower)
+                .iter()
+                .any(|(_, word)| DISMISSING.contains(word) || ["or", "and"].contains(word)))
+}
+
+/// A text with every occurrence of a value replaced, ASCII letters in either case.
+fn replaced(text: &str, value: &str, by: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        match text.get(at..at + value.len()) {
+            Some(own) if own.eq_ignore_ascii_case(value) => {
+                out.push_str(by);
+                at += value.len();
+            }
+            _ => {
+                out.push(character);
+                at += character.len_utf8();
+            }
+        }
+    }
+    out
 }
 
 /// Elements from which on a line is a dump of values rather than a sentence.

@@ -6,11 +6,11 @@ use crate::agreement::unconfirmed;
 use crate::cell::Cell;
 use crate::diff::{Diff, RowChange};
 use crate::equal::{AcceptedEnd, Comparison, Renaming, compare};
-use crate::facts::{Attribution, attribution, is_named_briefly, was_added_up};
+use crate::facts::{Attribution, attribution, is_named_briefly, was_added_up, was_sorted};
 use crate::reason::other_reason;
 use crate::session::Session;
 use crate::speller::{Answer, FactKind};
-use crate::spray::is_sprayed;
+use crate::spray::{is_sprayed, without_longer};
 use crate::state::StateError;
 use crate::transcript::{Outcome, Transcript};
 use crate::world::World;
@@ -384,8 +384,8 @@ fn fact_problem(
     renaming: &Renaming,
 ) -> Result<Option<String>, StateError> {
     let text = &transcript.answer;
-    let answer = Answer::new(text);
     let value = own_cell(&fact.value, renaming);
+    let answer = Answer::new(&without_longer(text, &value, &fact.others, fact.kind));
     let stated = if fact.nouns.is_empty() {
         answer.mentions(&value, fact.kind)
     } else {
@@ -406,8 +406,17 @@ fn fact_problem(
             .collect();
         // What a tool has counted or added up is known without the rows.
         let computed = session.world().schema().resolve(&fact.about).is_none();
-        let known = match rows {
-            Some(rows) if computed => was_added_up(session, &value, &rows)?,
+        // And what is first of a list that a tool has sorted is known without the rest.
+        let ordered = fact
+            .support
+            .last()
+            .and_then(|support| support.columns.first())
+            .filter(|_| fact.support.len() > 1);
+        let known = match (rows, ordered) {
+            (Some(rows), _) if computed && was_added_up(session, &value, &rows)? => true,
+            (Some(rows), Some(column)) if is_supported(session, &fact.support[0], renaming) => {
+                was_sorted(session, &rows, column)?
+            }
             _ => false,
         };
         if !known {

@@ -16,3 +16,4 @@ mod same_bytes;
 mod serve;
 mod serving;
 mod support;
+mod tasks;

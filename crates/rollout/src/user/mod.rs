@@ -9,8 +9,8 @@ mod acts;
 mod ask;
 mod fields;
 
-use practicum_task::{Slot, Task, agreement, is_proposal};
-use practicum_world::{Agreement, Answer, Outcome, Session, StateError};
+use practicum_task::{Slot, Task, agreement, is_proposal, second_thoughts, users_call};
+use practicum_world::{Actor, Agreement, Answer, Outcome, Session, StateError};
 use serde::{Deserialize, Serialize};
 
 use self::acts::{Sentence, claim, closes, is_general, sentences};
@@ -32,6 +32,9 @@ pub struct UserMemory {
     turns: usize,
     /// Positions of the wishes that were agreed to.
     agreed: Vec<usize>,
+    /// What the user's own tool showed, to be told next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<String>,
     /// How often each slot was told again, by position.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     told: Vec<usize>,
@@ -136,8 +139,8 @@ impl<'a> TemplateUser<'a> {
         Ok(self.respond(said, Some(&index)))
     }
 
-    /// The agreement to a proposal that names in full something that the user wants; what the user says
-    /// then is [`Self::YES`]. None for everything else, which [`Self::answer`] answers. Of the session
+    /// Does with a tool of the user's own what the agent asks for, or gives the agreement to a proposal that
+    /// names in full something that the user wants; what the user says then is [`Self::YES`]. None for everything else, which [`Self::answer`] answers. Of the session
     /// only the ids that it made and the number of calls are asked, never its state.
     ///
     /// # Errors
@@ -147,10 +150,15 @@ impl<'a> TemplateUser<'a> {
         said: &str,
         session: &mut Session,
     ) -> Result<Option<Agreement>, StateError> {
+        let world = session.world().clone();
+        if let Some((tool, arguments)) = users_call(&world, self.task, said, &session.minted()) {
+            let reply = session.call_as(Actor::User, &tool, &arguments);
+            self.memory.seen = Some(reply.content());
+            return Ok(None);
+        }
         if !is_proposal(said) {
             return Ok(None);
         }
-        let world = session.world().clone();
         let made = session.diff()?.made(&world);
         let calls = session.log().len();
         let found = agreement(&world, self.task, said, &made, calls, &self.memory.agreed);
@@ -174,6 +182,12 @@ impl<'a> TemplateUser<'a> {
         self.memory.turns += 1;
         if self.memory.turns > PATIENCE {
             return gave_up("patience");
+        }
+        if let Some(seen) = self.memory.seen.take() {
+            return plain("use a tool", format!("I did that. What I see: {seen}"));
+        }
+        if let Some(news) = second_thoughts(self.task, said) {
+            return plain("propose what is no longer wanted", news.to_string());
         }
         let sentences = sentences(said);
         let open: Vec<&Sentence<'_>> = sentences

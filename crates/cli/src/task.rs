@@ -1,0 +1,668 @@
+//! `practicum task show | stats | prove`: tasks for people to read, to count and to prove again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use practicum_task::{
+    Examination, Examiner, Fate, Fingerprint, GoldCall, Kind, Options, Reason, Report, Task, Told,
+    Variety, difficulty, masked_intent, overlaps,
+};
+use practicum_world::{Actor, World};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use crate::error::{CommandError, Result, io_error};
+use crate::progress::{line, result};
+use crate::run_folder::write_whole;
+use crate::stages::task::{load, read_tasks};
+
+/// What can be done with tasks that are there.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Make tasks for worlds that are there: `<out>/<world>.jsonl`.
+    Make(Make),
+    /// Print a task as a person would want to read it.
+    Show(Show),
+    /// Count the tasks of files or of a run.
+    Stats(Stats),
+    /// Say which worlds go to which side, and what the sides share.
+    Split(Split),
+    /// Prove tasks again, against their worlds as they are now.
+    Prove(Prove),
+}
+
+/// Where tasks and their worlds are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Places {
+    /// Folder of the task's world; that of the run which made the tasks unless given.
+    #[arg(long)]
+    world: Option<PathBuf>,
+}
+
+/// Arguments of `practicum task make`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Make {
+    /// Folders of worlds.
+    #[arg(required = true)]
+    worlds: Vec<PathBuf>,
+    /// Folder for the tasks.
+    #[arg(long)]
+    out: PathBuf,
+    /// Tasks wanted for each world.
+    #[arg(long, default_value_t = 300)]
+    per_world: usize,
+    /// Number of states for each world.
+    #[arg(long, default_value_t = 3)]
+    states: usize,
+    /// The seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print the report as one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `practicum task show`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// The task's id, such as `bank-00012`.
+    id: String,
+    /// A run's folder, or a file of tasks.
+    #[arg(long = "in", default_value = "out")]
+    within: PathBuf,
+    #[command(flatten)]
+    places: Places,
+    /// Print the runs of the proof one by one, not only those that matter.
+    #[arg(long)]
+    all: bool,
+}
+
+/// Arguments of `practicum task stats`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stats {
+    /// Files of tasks, or runs' folders.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Print one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `practicum task prove`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Prove {
+    /// Files of tasks, or runs' folders.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    /// Print one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `practicum task split`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Split {
+    /// Files of tasks, or runs' folders.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    /// The sides and their shares of the worlds.
+    #[arg(long, value_delimiter = ',', default_value = "train=0.8,eval=0.2")]
+    sides: Vec<String>,
+    /// The seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Make(arguments) => make(arguments),
+        Command::Show(arguments) => show(arguments),
+        Command::Stats(arguments) => stats(arguments),
+        Command::Split(arguments) => split(arguments),
+        Command::Prove(arguments) => prove(arguments),
+    }
+}
+
+fn make(arguments: &Make) -> Result<()> {
+    let options = Options {
+        per_world: arguments.per_world,
+        states: arguments.states,
+        seed: arguments.seed,
+        ..Options::default()
+    };
+    std::fs::create_dir_all(&arguments.out).map_err(|error| io_error(&arguments.out, &error))?;
+    let reports = arguments
+        .worlds
+        .par_iter()
+        .map(|folder| {
+            let world = load(folder)?;
+            let (tasks, report) = practicum_task::generate(&world, &options)
+                .map_err(|error| CommandError::work(format!("{}: {error}", folder.display())))?;
+            let mut text = String::new();
+            for task in &tasks {
+                text.push_str(&serde_json::to_string(task).unwrap_or_default());
+                text.push('\n');
+            }
+            let path = arguments.out.join(format!("{}.jsonl", world.name()));
+            write_whole(&path, text.as_bytes())?;
+            Ok((world.name().to_string(), report))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut total = Report::default();
+    for (name, report) in &reports {
+        total.add(report);
+        line(&format!(
+            "{name}: {} tasks proven of {} goals",
+            report.proven, report.tried
+        ));
+    }
+    line(&format!(
+        "{} tasks; before the filter {:.2} % of mutants killed, {:.2} % of variants accepted; of those that never gate {:.2} % killed",
+        total.proven,
+        100.0 * total.kill_rate_before(),
+        100.0 * total.acceptance_rate_before(),
+        100.0 * total.beyond_kill_rate(),
+    ));
+    if arguments.json {
+        let worlds: BTreeMap<&String, &Report> = reports
+            .iter()
+            .map(|(name, report)| (name, report))
+            .collect();
+        result(&json!({"total": total, "worlds": worlds}).to_string());
+    }
+    Ok(())
+}
+
+/// The files of tasks at a place: the file itself, or those of the runs below a folder.
+fn task_files(place: &Path) -> Result<Vec<PathBuf>> {
+    let missing = || {
+        CommandError::user(format!("there are no tasks in {}", place.display()))
+            .hint("give a file of tasks, or the folder of a run that has come as far as `task`")
+    };
+    if place.is_file() {
+        return Ok(vec![place.to_path_buf()]);
+    }
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .collect();
+        paths.sort();
+        paths
+    };
+    let mut folders = vec![place.to_path_buf(), place.join("task")];
+    folders.extend(list(place).into_iter().map(|run| run.join("task")));
+    for folder in &folders {
+        let mut files = list(folder);
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+        // A run's folder holds files of other things, too.
+        files.retain(|path| folder != place || read_tasks(path).is_ok());
+        if !files.is_empty() {
+            return Ok(files);
+        }
+    }
+    Err(missing())
+}
+
+/// The world of a file of tasks: as given, or that of the run in which the file lies.
+fn world_of(file: &Path, name: &str, places: &Places) -> Result<World> {
+    if let Some(folder) = &places.world {
+        // One world, or the folder that holds the worlds.
+        let own = folder.join(name);
+        let own = if own.join("world.toml").is_file() {
+            own
+        } else {
+            folder.clone()
+        };
+        let world = load(&own)?;
+        if world.name() != name {
+            return Err(CommandError::user(format!(
+                "{} is the world {}, and the task is of {name}",
+                own.display(),
+                world.name()
+            )));
+        }
+        return Ok(world);
+    }
+    let run = file.parent().and_then(Path::parent);
+    let folder = run.map(|run| run.join("author").join("worlds").join(name));
+    match folder {
+        Some(folder) if folder.join("world.toml").is_file() => load(&folder),
+        _ => Err(
+            CommandError::user(format!("the world {name} is not beside {}", file.display()))
+                .hint("give its folder with --world"),
+        ),
+    }
+}
+
+fn show(arguments: &Show) -> Result<()> {
+    for file in task_files(&arguments.within)? {
+        let tasks = read_tasks(&file)?;
+        let Some(task) = tasks.iter().find(|task| task.id == arguments.id) else {
+            continue;
+        };
+        let world = world_of(&file, &task.world, &arguments.places)?;
+        let examination = Examiner::new(&world)
+            .examine(task)
+            .map_err(|error| CommandError::work(error.to_string()))?;
+        result(&page(&world, task, &examination, arguments.all));
+        return Ok(());
+    }
+    Err(CommandError::user(format!(
+        "there is no task {} in {}",
+        arguments.id,
+        arguments.within.display()
+    ))
+    .hint("`practicum task stats` lists the worlds; ids count up from <world>-00000"))
+}
+
+/// A task in words.
+fn page(world: &World, task: &Task, examination: &Examination, all: bool) -> String {
+    let mut text = format!(
+        "{} · {} · {} · state {} {}, seed {} · difficulty {:.1}\n",
+        task.id,
+        task.kind.name(),
+        world.file().title,
+        task.state.size,
+        task.state.seed,
+        task.seed,
+        difficulty(task)
+    );
+    if task.world_digest != world.digest() {
+        text.push_str("The world has changed since the task was proven.\n");
+    }
+    text.push_str(&format!("\n  \"{}\"\n", task.intent));
+    if !task.slots.is_empty() {
+        text.push_str("\nThe user knows\n");
+        for slot in &task.slots {
+            let when = match slot.told {
+                Told::AtStart => "",
+                Told::IfAsked => "   (told if asked)",
+                Told::AtProposal => "   (told when the agent proposes what was wanted first)",
+            };
+            text.push_str(&format!("  {}: {}{when}\n", slot.name, slot.said));
+        }
+    }
+    if let Some(thoughts) = &task.second_thoughts {
+        text.push_str(&format!(
+            "\nThe user wanted {} {} first, then says: \"{}\"\n",
+            thoughts.argument, thoughts.first, thoughts.says
+        ));
+    }
+    text.push_str("\nGold\n");
+    for (at, call) in task.gold.iter().enumerate() {
+        call_lines(&mut text, task, at, call);
+        let reply = examination.replies.get(at).and_then(Option::as_ref);
+        let reply = reply.map_or_else(|| "fails".to_string(), Value::to_string);
+        text.push_str(&format!("       -> {}\n", shortened(&reply)));
+    }
+    if !task.temptation.is_empty() {
+        text.push_str("\nTempting and wrong\n");
+        for call in &task.temptation {
+            let arguments = Value::Object(call.arguments.clone());
+            text.push_str(&format!("  {} {arguments}\n", call.tool));
+        }
+    }
+    text.push_str(&format!(
+        "\nThe right outcome is {}; gold says: \"{}\"\n",
+        task.expectation.outcome.name(),
+        task.answer
+    ));
+    for fact in &task.expectation.facts {
+        text.push_str(&format!(
+            "  asked: {} = {} (seen in {} rows; {} other values would be wrong)\n",
+            fact.about,
+            fact.value,
+            fact.support.len(),
+            fact.others.len()
+        ));
+    }
+    section(&mut text, "What gold changes", &examination.changes);
+    for (at, end) in examination.ends.iter().enumerate() {
+        if examination.ends.len() > 1 {
+            section(&mut text, &format!("Accepted end {}", at + 1), end);
+        }
+    }
+    trials(&mut text, examination, all);
+    section(&mut text, "Problems", &examination.problems());
+    text.trim_end().to_string()
+}
+
+fn call_lines(text: &mut String, task: &Task, at: usize, call: &GoldCall) {
+    let by = if call.actor == Actor::User {
+        "   (made by the user)"
+    } else {
+        ""
+    };
+    text.push_str(&format!("  {}. {}{by}\n", at + 1, call.tool));
+    for (name, value) in &call.arguments {
+        let why = call
+            .determined
+            .iter()
+            .find(|why| why.argument == *name)
+            .map_or_else(String::new, |why| reason(task, &why.by));
+        let others = call.accepted(name).len() - 1;
+        let any = if others > 0 {
+            format!("; {others} others will do as well")
+        } else {
+            String::new()
+        };
+        text.push_str(&format!("       {name} = {value}   {why}{any}\n"));
+    }
+}
+
+fn reason(task: &Task, by: &Reason) -> String {
+    let name = |slot: &usize| {
+        task.slots
+            .get(*slot)
+            .map_or_else(String::new, |slot| slot.name.clone())
+    };
+    match by {
+        Reason::Told(slot) => format!("told: {}", name(slot)),
+        Reason::Parts(slots) => {
+            let names: Vec<String> = slots.iter().map(name).collect();
+            format!("told: {}", names.join(", "))
+        }
+        Reason::Shown {
+            call,
+            place,
+            minted,
+        } => {
+            let minted = if *minted { ", made in the session" } else { "" };
+            format!("shown by call {} at {place}{minted}", call + 1)
+        }
+    }
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\n{title}\n"));
+    for own in lines {
+        text.push_str(&format!("  {own}\n"));
+    }
+}
+
+fn trials(text: &mut String, examination: &Examination, all: bool) {
+    let mut counts: BTreeMap<Fate, usize> = BTreeMap::new();
+    for trial in &examination.trials {
+        *counts.entry(trial.fate).or_default() += 1;
+    }
+    let counted: Vec<String> = counts
+        .iter()
+        .map(|(fate, count)| format!("{count} {}", fate.name()))
+        .collect();
+    text.push_str(&format!("\nProof: {}\n", counted.join(", ")));
+    let mut seen: BTreeMap<(&str, Fate), usize> = BTreeMap::new();
+    for trial in &examination.trials {
+        // One of each is enough to see what was tried.
+        let known = seen.entry((trial.name, trial.fate)).or_default();
+        *known += 1;
+        if !all && *known > 1 {
+            continue;
+        }
+        let gates = if trial.gates { "" } else { " (does not gate)" };
+        text.push_str(&format!(
+            "  {:<10} {}{gates}: {}\n",
+            trial.fate.name(),
+            trial.name,
+            shortened(&trial.differs)
+        ));
+        if let Some(failure) = trial.failures.first() {
+            text.push_str(&format!("             {}\n", shortened(failure)));
+        }
+    }
+}
+
+/// A line that a person still reads.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 300;
+    if text.chars().count() <= MOST {
+        return text.to_string();
+    }
+    let head: String = text.chars().take(MOST).collect();
+    format!("{head}...")
+}
+
+fn stats(arguments: &Stats) -> Result<()> {
+    let mut tasks = Vec::new();
+    for place in &arguments.files {
+        for file in task_files(place)? {
+            tasks.extend(read_tasks(&file)?);
+        }
+    }
+    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut worlds: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+    let mut tools: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for task in &tasks {
+        *kinds.entry(task.kind).or_default() += 1;
+        *lengths.entry(task.gold.len()).or_default() += 1;
+        worlds.entry(&task.world).or_default().push(task);
+        let own = tools.entry(&task.world).or_default();
+        for call in &task.gold {
+            *own.entry(&call.tool).or_default() += 1;
+        }
+    }
+    let whole = Variety::of(&tasks);
+    // The share of different wordings falls with the number of tasks: it is taken of a hundred of a world.
+    let by_world: BTreeMap<&str, Variety> = worlds
+        .iter()
+        .map(|(world, own)| (*world, Variety::of(own.iter().take(100).copied())))
+        .collect();
+    let proof = |count: fn(&Task) -> usize| tasks.iter().map(count).sum::<usize>();
+    if arguments.json {
+        let named: BTreeMap<&str, usize> = kinds
+            .iter()
+            .map(|(kind, count)| (kind.name(), *count))
+            .collect();
+        let worlds: BTreeMap<&str, Value> = worlds
+            .iter()
+            .map(|(world, own)| {
+                let variety = by_world[world];
+                (
+                    *world,
+                    json!({
+                        "tasks": own.len(),
+                        "tools": tools[world],
+                        "masked_intents_per_100": variety.per_hundred(),
+                        "distinct_3": variety.distinct_3,
+                    }),
+                )
+            })
+            .collect();
+        result(
+            &json!({
+                "tasks": tasks.len(),
+                "kinds": named,
+                "lengths": lengths,
+                "masked_intents": whole.distinct,
+                "distinct_3": whole.distinct_3,
+                "worlds": worlds,
+            })
+            .to_string(),
+        );
+        return Ok(());
+    }
+    let total = tasks.len().max(1) as f64;
+    let mut scores: Vec<f64> = tasks.iter().map(difficulty).collect();
+    scores.sort_by(f64::total_cmp);
+    let last = scores.len().saturating_sub(1);
+    let fifths: Vec<String> = (0..=5)
+        .filter_map(|fifth| scores.get(last * fifth / 5))
+        .map(|score| format!("{score:.1}"))
+        .collect();
+    let mut text = format!(
+        "{} tasks of {} worlds\n\nby kind\n",
+        tasks.len(),
+        worlds.len()
+    );
+    for (kind, count) in &kinds {
+        text.push_str(&format!(
+            "  {:<14} {count:>6}  {:>5.1} %\n",
+            kind.name(),
+            100.0 * *count as f64 / total
+        ));
+    }
+    text.push_str("\nby calls of gold\n");
+    for (length, count) in &lengths {
+        text.push_str(&format!("  {length:<14} {count:>6}\n"));
+    }
+    text.push_str(&format!("\ndifficulty, by fifths: {}\n", fifths.join(", ")));
+    text.push_str("\nby world: tasks, tools in gold, masked intents per 100, distinct-3\n");
+    for (world, own) in &worlds {
+        let variety = by_world[world];
+        text.push_str(&format!(
+            "  {world:<24} {:>6} {:>4} {:>6.0} {:>6.2}\n",
+            own.len(),
+            tools[world].len(),
+            variety.per_hundred(),
+            variety.distinct_3
+        ));
+    }
+    text.push_str(&format!(
+        "\nproof: {} mutants killed, {} survived; {} variants accepted, {} refused; of those that never gate {} killed, {} survived\n",
+        proof(|task| task.proof.killed),
+        proof(|task| task.proof.survived),
+        proof(|task| task.proof.accepted),
+        proof(|task| task.proof.refused),
+        proof(|task| task.proof.beyond_killed),
+        proof(|task| task.proof.beyond_survived),
+    ));
+    let mut wordings: BTreeMap<String, usize> = BTreeMap::new();
+    for task in &tasks {
+        *wordings.entry(masked_intent(task)).or_default() += 1;
+    }
+    if let Some((wording, count)) = wordings.iter().max_by_key(|(_, count)| **count)
+        && *count > 1
+    {
+        text.push_str(&format!(
+            "the commonest wording, {count} times: {wording}\n"
+        ));
+    }
+    result(text.trim_end());
+    Ok(())
+}
+
+fn prove(arguments: &Prove) -> Result<()> {
+    let (mut count, mut moved) = (0_usize, 0_usize);
+    let mut problems: Vec<(String, Vec<String>)> = Vec::new();
+    let mut fates: BTreeMap<&str, usize> = BTreeMap::new();
+    for place in &arguments.files {
+        for file in task_files(place)? {
+            let tasks = read_tasks(&file)?;
+            let mut examiners: BTreeMap<String, (World, Examiner)> = BTreeMap::new();
+            for task in &tasks {
+                if !examiners.contains_key(&task.world) {
+                    let world = world_of(&file, &task.world, &arguments.places)?;
+                    let examiner = Examiner::new(&world);
+                    examiners.insert(task.world.clone(), (world, examiner));
+                }
+                let Some((world, examiner)) = examiners.get_mut(&task.world) else {
+                    continue;
+                };
+                count += 1;
+                moved += usize::from(task.world_digest != world.digest());
+                // A state that cannot be made any more is a change of its world, too.
+                let found = match examiner.examine(task) {
+                    Ok(examination) => {
+                        for trial in &examination.trials {
+                            *fates.entry(trial.fate.name()).or_default() += 1;
+                        }
+                        examination.problems()
+                    }
+                    Err(error) => vec![error.to_string()],
+                };
+                if !found.is_empty() {
+                    problems.push((task.id.clone(), found));
+                }
+            }
+        }
+    }
+    if arguments.json {
+        let failed: BTreeMap<&String, &Vec<String>> =
+            problems.iter().map(|(id, found)| (id, found)).collect();
+        result(
+            &json!({
+                "tasks": count,
+                "of_changed_worlds": moved,
+                "trials": fates,
+                "failed": failed,
+            })
+            .to_string(),
+        );
+    } else {
+        for (id, found) in &problems {
+            for problem in found {
+                line(&format!("{id}: {}", shortened(problem)));
+            }
+        }
+        line(&format!(
+            "{} of {count} tasks hold; {moved} are of worlds that have changed since; runs of the proof: {fates:?}",
+            count - problems.len()
+        ));
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::work(format!(
+            "{} of {count} tasks no longer hold",
+            problems.len()
+        ))
+        .hint("`practicum task show ID` shows one in full; make them again with `practicum task RECIPE`"))
+    }
+}
+
+/// Sides by world, never by task: one JSON object.
+fn split(arguments: &Split) -> Result<()> {
+    let mut names = Vec::new();
+    let mut shares = Vec::new();
+    for side in &arguments.sides {
+        let parsed = side
+            .split_once('=')
+            .and_then(|(name, share)| Some((name, share.parse::<f64>().ok()?)))
+            .filter(|(_, share)| *share > 0.0);
+        let Some((name, share)) = parsed else {
+            return Err(
+                CommandError::user(format!("{side} is no side with its share"))
+                    .hint("write --sides train=0.8,eval=0.2"),
+            );
+        };
+        names.push(name);
+        shares.push(share);
+    }
+    let mut prints = Vec::new();
+    let mut counts = Vec::new();
+    for place in &arguments.files {
+        for file in task_files(place)? {
+            let mut by_world: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+            for task in read_tasks(&file)? {
+                by_world.entry(task.world.clone()).or_default().push(task);
+            }
+            for (name, tasks) in by_world {
+                let world = world_of(&file, &name, &arguments.places)?;
+                prints.push(Fingerprint::of(&world, &tasks));
+                counts.push(tasks.len());
+            }
+        }
+    }
+    let sides = practicum_task::split(&prints, &shares, arguments.seed);
+    let mut all: BTreeMap<&str, (Vec<&str>, usize)> = BTreeMap::new();
+    for ((print, side), count) in prints.iter().zip(&sides).zip(&counts) {
+        let own = all.entry(names[*side]).or_default();
+        own.0.push(&print.world);
+        own.1 += count;
+    }
+    let all: BTreeMap<&str, Value> = all
+        .into_iter()
+        .map(|(name, (worlds, tasks))| (name, json!({"worlds": worlds, "tasks": tasks})))
+        .collect();
+    result(&json!({"sides": all, "shared": overlaps(&prints, &sides, &names)}).to_string());
+    Ok(())
+}

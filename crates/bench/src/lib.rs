@@ -3,4 +3,5 @@
 //! The benchmarks' data is not part of this project: callers name the folder of their own checkout.
 
 pub mod acebench;
+pub mod contamination;
 pub mod tau2;

@@ -3,6 +3,7 @@
 //! The benchmarks' data is not part of this program: every command takes the folder of the user's own checkout.
 
 mod acebench;
+mod overlap;
 mod tau2;
 
 use clap::Subcommand;
@@ -18,6 +19,8 @@ pub(crate) enum Command {
     /// Replay lists of calls in a benchmark's environments, and judge where they lead.
     #[command(subcommand)]
     Replay(Replay),
+    /// Say what worlds and tasks share with evaluation sets, and fail when it is too much.
+    Overlap(overlap::Arguments),
 }
 
 /// The benchmarks whose answers can be scored from files.
@@ -38,6 +41,7 @@ pub(crate) enum Replay {
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Score(Score::Acebench(arguments)) => acebench::run(arguments),
+        Command::Overlap(arguments) => overlap::run(arguments),
         Command::Replay(Replay::Tau2(arguments)) => tau2::run(arguments),
     }
 }

@@ -1,7 +1,7 @@
 //! `practicum serve WORLD...`: worlds for the clients that people already run.
 
 mod journal_folder;
-mod offer;
+pub(crate) mod offer;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};

@@ -67,16 +67,12 @@ impl Fingerprint {
             }
         }
         for tool in world.tools() {
-            let mut parameters: Vec<String> = tool
-                .parameters()
-                .iter()
-                .map(|parameter| words(&parameter.name).join(" "))
-                .collect();
-            parameters.sort();
-            let name = words(&tool.name).join(" ");
-            own.tools
-                .insert(hash(&format!("{name}({})", parameters.join(","))));
-            own.add_text(&tool.description);
+            let parameters = tool.parameters().iter();
+            own.add_tool(
+                &tool.name,
+                parameters.map(|parameter| parameter.name.as_str()),
+                &tool.description,
+            );
         }
         for task in tasks {
             own.add_text(&masked_intent(task));
@@ -84,7 +80,23 @@ impl Fingerprint {
         own
     }
 
-    fn add_text(&mut self, text: &str) {
+    /// Adds a tool.
+    pub fn add_tool<'a>(
+        &mut self,
+        name: &str,
+        parameters: impl Iterator<Item = &'a str>,
+        description: &str,
+    ) {
+        let mut parameters: Vec<String> = parameters.map(|own| words(own).join(" ")).collect();
+        parameters.sort();
+        let name = words(name).join(" ");
+        self.tools
+            .insert(hash(&format!("{name}({})", parameters.join(","))));
+        self.add_text(description);
+    }
+
+    /// Adds the runs of eight words of a text; shorter ones have none.
+    pub fn add_text(&mut self, text: &str) {
         let words: Vec<String> = text
             .split_whitespace()
             .map(|word| {

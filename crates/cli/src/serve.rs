@@ -2,6 +2,7 @@
 
 mod journal_folder;
 pub(crate) mod offer;
+mod package;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,8 @@ use practicum_rollout::EpisodeLimits;
 use practicum_serve::{
     Capacity, Catalogue, Door, Episodes, Server, StdioError, Wanted, listen, routes, stdio,
 };
+use practicum_task::Task;
+use practicum_world::World;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -85,6 +88,9 @@ pub(crate) struct Arguments {
     /// With --stdio: the task; the first one unless given.
     #[arg(long, requires = "stdio")]
     task: Option<String>,
+    /// Write a folder that OpenEnv takes as a package, with an oracle that passes every task, in place of listening.
+    #[arg(long, conflicts_with_all = ["stdio", "address", "journal"])]
+    package: Option<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_enum, default_value_t = Log::Text)]
     log: Log,
@@ -112,9 +118,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     log(arguments.log);
     let (worlds, tasks) = offer::load(&arguments.worlds, &arguments.tasks)?;
-    let catalogue = Catalogue::new(worlds, tasks).map_err(|error| {
-        CommandError::user(error.to_string()).hint("`practicum task` makes tasks for a world")
-    })?;
+    if let Some(folder) = &arguments.package {
+        let folders = offer::folders(&arguments.worlds)?;
+        return package::write(folder, &folders, worlds, tasks);
+    }
+    let catalogue = catalogue(worlds, tasks)?;
     let journal = arguments.journal.as_deref();
     let mut journal = journal.map(JournalFolder::open).transpose()?;
     let episodes = episodes(arguments, catalogue, journal.as_mut())?;
@@ -151,6 +159,12 @@ async fn serve_stdio(arguments: &Arguments, episodes: Episodes) -> Result<()> {
         Some(judged) => line(&serde_json::to_string(&judged).unwrap_or_default()),
     }
     Ok(())
+}
+
+fn catalogue(worlds: Vec<World>, tasks: Vec<Task>) -> Result<Catalogue> {
+    Catalogue::new(worlds, tasks).map_err(|error| {
+        CommandError::user(error.to_string()).hint("`practicum task` makes tasks for a world")
+    })
 }
 
 /// The episodes: those of the journal, if there is one, else none.

@@ -35,5 +35,6 @@ pub use episodes::{
 };
 pub use listen::listen;
 pub use mcp::{StdioError, stdio};
+pub use openenv::openenv_manifest;
 pub use routes::routes;
 pub use server::{Capacity, Server};

@@ -17,6 +17,7 @@ mod socket;
 pub(crate) use attachments::Attachments;
 pub(crate) use http::{scoped, top};
 pub(crate) use package::action_schema;
+pub use package::openenv_manifest;
 
 use practicum_world::World;
 use serde_json::{Map, Value, json};

@@ -11,10 +11,8 @@ use crate::progress::line;
 /// The worlds of these folders and the tasks of these files.
 pub(crate) fn load(worlds: &[PathBuf], tasks: &[PathBuf]) -> Result<(Vec<World>, Vec<Task>)> {
     let mut loaded = Vec::new();
-    for folder in worlds {
-        for folder in below(folder, |path| path.join("world.toml").is_file())? {
-            loaded.push(world(&folder)?);
-        }
+    for folder in folders(worlds)? {
+        loaded.push(world(&folder)?);
     }
     let mut read = Vec::new();
     for path in tasks {
@@ -24,6 +22,13 @@ pub(crate) fn load(worlds: &[PathBuf], tasks: &[PathBuf]) -> Result<(Vec<World>,
         }
     }
     Ok((loaded, read))
+}
+
+/// The folders of worlds that these are or hold.
+pub(crate) fn folders(worlds: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let is_world = |path: &Path| path.join("world.toml").is_file();
+    let found: Result<Vec<_>> = worlds.iter().map(|path| below(path, is_world)).collect();
+    Ok(found?.concat())
 }
 
 /// The path itself, where it is one of these or no folder; else those in it, sorted.

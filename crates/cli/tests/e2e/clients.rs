@@ -113,6 +113,34 @@ fn openenv() {
 }
 
 #[test]
+fn a_package_with_an_oracle() {
+    let Some(folder) = environment("openenv", &["openenv==0.10.0"]) else {
+        return;
+    };
+    let bench = Bench::new();
+    let shop = Shop::new(&bench);
+    let mut arguments = vec!["serve", "--package", "package"];
+    arguments.extend(shop.arguments.iter().map(String::as_str));
+    bench.run(&arguments).done();
+    bench.run(&arguments).refused(&["package is there already"]);
+    let validate = ["validate", "package", "--level", "static"];
+    run(&folder.join("bin/openenv"), &validate, &bench);
+    // What the package holds serves what its oracle plays.
+    let own = ["package/worlds", "--tasks", "package/tasks.jsonl"];
+    let serving = Serving::start(&bench, &own);
+    let told = run(
+        &folder.join("bin/python"),
+        &["package/oracle.py", &url(&serving)],
+        &bench,
+    );
+    let count = shop.tasks.len();
+    assert!(
+        told.starts_with(&format!("{count} of {count} tasks")),
+        "{told}"
+    );
+}
+
+#[test]
 fn mcp() {
     let Some(folder) = environment("mcp", &["mcp==2.3.0"]) else {
         return;

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{Scope, tools};
+use crate::catalogue::Catalogue;
 use crate::rest::answer;
 use crate::server::Server;
 
 /// Name and description of what a scope offers.
-fn described(server: &Server, scope: &Scope) -> (String, String) {
-    let catalogue = server.episodes().catalogue();
+fn described(catalogue: &Catalogue, scope: &Scope) -> (String, String) {
     let mut worlds = catalogue.worlds();
     let only = match (&scope.0, worlds.next(), worlds.next()) {
         (Some(name), ..) => catalogue.world(name),
@@ -37,7 +37,7 @@ fn described(server: &Server, scope: &Scope) -> (String, String) {
 }
 
 pub(super) async fn metadata(State(server): State<Server>, scope: Scope) -> Response {
-    let (name, description) = described(&server, &scope);
+    let (name, description) = described(server.episodes().catalogue(), &scope);
     answer(
         StatusCode::OK,
         &json!({
@@ -142,11 +142,25 @@ fn state_schema() -> Value {
     })
 }
 
+pub(super) async fn manifest(State(server): State<Server>, scope: Scope) -> Response {
+    let text = text(server.episodes().catalogue(), &scope, None);
+    ([(header::CONTENT_TYPE, "application/yaml")], text).into_response()
+}
+
+/// `openenv.yaml` of a package that serves all of this, with the path of its oracle: a script that gets the
+/// greatest reward on each task.
+pub fn openenv_manifest(catalogue: &Catalogue, oracle: &str) -> String {
+    text(catalogue, &Scope::default(), Some(oracle))
+}
+
 /// `openenv.yaml`. Every task ships with the proof that its gold gets 1 and doing nothing gets 0, so that the
 /// declared margins are exact.
-pub(super) async fn manifest(State(server): State<Server>, scope: Scope) -> Response {
-    let catalogue = server.episodes().catalogue();
-    let (name, description) = described(&server, &scope);
+fn text(catalogue: &Catalogue, scope: &Scope, oracle: Option<&str>) -> String {
+    let (name, description) = described(catalogue, scope);
+    let oracle = oracle.map_or_else(String::new, |oracle| {
+        let location = Value::from(oracle);
+        format!("\n    oracle:\n      form: script\n      location: {location}")
+    });
     let worlds = catalogue.worlds();
     let worlds: Vec<_> = worlds
         .filter(|world| scope.0.as_deref().is_none_or(|own| own == world.name()))
@@ -165,7 +179,7 @@ pub(super) async fn manifest(State(server): State<Server>, scope: Scope) -> Resp
     let version = Value::from(env!("CARGO_PKG_VERSION"));
     // JSON's strings and lists are YAML's.
     let names = Value::Array(names);
-    let text = format!(
+    format!(
         "spec_version: 1
 name: {name}
 version: {version}
@@ -188,7 +202,7 @@ validation:
     mode: no-network
   capabilities:
     verifier:
-      kind: reward_channel
+      kind: reward_channel{oracle}
     llm_judged: false
     task_api: true
     declared_tools: {names}
@@ -197,6 +211,5 @@ validation:
   types:
     tags: [tool-use]
 "
-    );
-    ([(header::CONTENT_TYPE, "application/yaml")], text).into_response()
+    )
 }

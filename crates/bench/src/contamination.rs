@@ -147,14 +147,16 @@ fn add_folder(
 
 fn add_file(print: &mut Fingerprint, extension: &str, text: &str) {
     let values: Vec<Value> = match extension {
-        "json" | "jsonl" => match serde_json::from_str(text) {
-            Ok(value) => vec![value],
-            // JSON Lines, which go by either name.
-            Err(_) => text
-                .lines()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect(),
-        },
+        // One value, one after the other, or one per line, whichever name the file goes by.
+        "json" | "jsonl" => serde_json::Deserializer::from_str(text)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|_| {
+                let lines = text.lines();
+                lines
+                    .filter_map(|line| serde_json::from_str(line).ok())
+                    .collect()
+            }),
         "toml" => toml::from_str::<toml::Table>(text)
             .ok()
             .and_then(|table| serde_json::to_value(table).ok())

@@ -63,7 +63,7 @@ fn the_right_thing_is_told_or_honestly_refused() {
     let (mut known, mut unknown) = (Tally::default(), Tally::default());
     let mut examples: Vec<String> = Vec::new();
     for name in WORLDS {
-        let (world, tasks) = world_with_tasks(name, 6);
+        let (world, tasks) = world_with_tasks(name, 4);
         let schema = world.schema();
         for (number, task) in tasks.iter().enumerate() {
             let state = world.state(&task.state).unwrap();
@@ -183,7 +183,7 @@ impl Agent for Styled<'_> {
 fn other_words_reach_the_same_ends() {
     let (mut all, mut agreed) = (0, 0);
     for name in WORLDS {
-        let (world, tasks) = world_with_tasks(name, 6);
+        let (world, tasks) = world_with_tasks(name, 3);
         for task in &tasks {
             let mut session = world.state(&task.state).unwrap().session(1).unwrap();
             for (at, style) in STYLES.iter().enumerate() {

@@ -77,7 +77,7 @@ fn the_right_thing_is_told_or_honestly_refused() {
                     known.asked += 1;
                     // What another slot of the same name says is as right.
                     let same = |told: &usize| *told == at || task.slots[*told].name == slot.name;
-                    if turn.told.iter().any(|told| *told == at) && turn.told.iter().all(same) {
+                    if turn.told.contains(&at) && turn.told.iter().all(same) {
                         known.right += 1;
                     } else if turn.told.is_empty() {
                         known.honest += usize::from(is_honest(&turn));

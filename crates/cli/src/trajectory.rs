@@ -255,7 +255,7 @@ fn diff(arguments: &Diff) -> Result<()> {
     let common = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
     result(&format!("--- {}\n+++ {}", one.id, other.id));
     result(&format!("  the same for {common} lines"));
-    for own in ours[common.saturating_sub(1)..common].iter() {
+    for own in &ours[common.saturating_sub(1)..common] {
         result(&format!("  {own}"));
     }
     for own in &ours[common..] {

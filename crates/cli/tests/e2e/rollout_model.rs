@@ -148,6 +148,30 @@ fn a_model_acts_and_a_killed_run_goes_on() {
         .done();
     assert!(parted.stdout.contains("the same for"), "{}", parted.stdout);
 
+    // Through the funnel, into training data; what is dropped has a reason.
+    let export = |formats: &str| {
+        let file = "run/trajectories.jsonl";
+        bench.run(&[
+            "trajectory",
+            "export",
+            file,
+            &world,
+            "--out",
+            "data",
+            "--formats",
+            formats,
+        ])
+    };
+    export("trl,verl-rl").done();
+    let rows = std::fs::read_to_string(bench.path("data/trl.jsonl")).unwrap();
+    assert!(rows.lines().count() >= 4);
+    let dropped = std::fs::read_to_string(bench.path("data/dropped.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(dropped.lines().next().unwrap()).unwrap();
+    let id = first["id"].as_str().unwrap();
+    let why = bench.run(&["trajectory", "why", "data", id]).done().stdout;
+    assert!(why.starts_with("duplicates: "), "{why}");
+    export("yaml").refused(&["yaml", "llama-factory"]);
+
     // A record that says something else is found, and so is a verdict that moved.
     let forged = text.replacen("\"passed\":true", "\"passed\":false", 1);
     std::fs::write(&file, forged).unwrap();

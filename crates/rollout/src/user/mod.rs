@@ -213,7 +213,7 @@ impl<'a> TemplateUser<'a> {
             }
         }
         if !asked.is_empty() {
-            return self.tell(said, asked);
+            return self.tell(said, &asked);
         }
         if is_proposal(said) {
             return UserTurn {
@@ -284,7 +284,7 @@ impl<'a> TemplateUser<'a> {
     }
 
     /// Tells what was asked for, and says honestly what the user has no value for.
-    fn tell(&mut self, said: &str, asked: Asked) -> UserTurn {
+    fn tell(&mut self, said: &str, asked: &Asked) -> UserTurn {
         let answer = Answer::new(said);
         let mut parts = Vec::new();
         for at in &asked.slots {

@@ -1,28 +1,33 @@
 //! Thousands of episodes of one model at one time, each made once, whatever happens in between.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod ground;
+mod held;
+mod progress;
+
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use practicum_client::{Client, ClientError, Clock, Usage};
-use practicum_task::Task;
-use practicum_world::{Session, Snapshot, State, StateError, StateSpec, World};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use practicum_world::StateError;
+use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-use crate::agents::Reference;
+pub use self::ground::Ground;
+use self::ground::{Chore, States, is_provable};
+use self::held::Held;
+pub use self::progress::{Progress, RunFile};
+use self::progress::{write_status, write_whole};
 use crate::dialogue::{Dialogue, MOST_ERRORS};
-use crate::episode::{EpisodeLimits, Keep, run_episode, tools_of};
+use crate::episode::{EpisodeLimits, Keep};
 use crate::log::{Brief, Key, LogError, TrajectoryLog};
 use crate::model::ModelAgent;
-use crate::trajectory::{Ending, Fault, ModelRecord, Trajectory, TurnRecord};
+use crate::trajectory::{Ending, Fault, Trajectory, TurnRecord};
 
 /// How episodes are run.
 #[derive(Debug, Clone)]
@@ -61,55 +66,6 @@ impl Default for FleetOptions {
             tries: 3,
             prices: None,
         }
-    }
-}
-
-/// A world and its tasks.
-#[derive(Debug)]
-pub struct Ground {
-    world: World,
-    tools: Vec<Value>,
-    tools_text: Box<RawValue>,
-    tasks: Vec<Chore>,
-}
-
-#[derive(Debug)]
-struct Chore {
-    task: Task,
-    digest: String,
-    /// Gold still passes; found out when somebody fails.
-    provable: OnceLock<bool>,
-}
-
-impl Ground {
-    /// A world and its tasks.
-    ///
-    /// # Errors
-    /// When a task is another world's.
-    pub fn new(world: World, tasks: Vec<Task>) -> Result<Self, FleetError> {
-        if let Some(stranger) = tasks.iter().find(|task| task.world != world.name()) {
-            return Err(FleetError::Stranger {
-                task: stranger.id.clone(),
-                own: stranger.world.clone(),
-                world: world.name().to_string(),
-            });
-        }
-        let tools = tools_of(&world);
-        let text = serde_json::to_string(&tools).map_err(io::Error::from)?;
-        let tasks = tasks.into_iter().map(|task| {
-            let text = serde_json::to_string(&task).map_err(io::Error::from)?;
-            Ok(Chore {
-                digest: blake3::hash(text.as_bytes()).to_hex()[..16].to_string(),
-                task,
-                provable: OnceLock::new(),
-            })
-        });
-        Ok(Self {
-            tools_text: RawValue::from_string(text).map_err(io::Error::from)?,
-            tasks: tasks.collect::<Result<_, FleetError>>()?,
-            world,
-            tools,
-        })
     }
 }
 
@@ -169,75 +125,6 @@ pub enum FleetError {
     Io(#[from] io::Error),
 }
 
-/// What a run is of: `run.json`. Another run cannot go on in its folder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunFile {
-    /// The model and how it is asked.
-    pub model: ModelRecord,
-    /// What an episode may take.
-    pub limits: EpisodeLimits,
-    /// Calls in a row that fail.
-    pub errors: usize,
-    /// Tokens of an episode's replies.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<u64>,
-    /// The worlds' digests by name.
-    pub worlds: BTreeMap<String, String>,
-}
-
-/// How far a run is: `status.json`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Attempts that the run consists of.
-    pub total: usize,
-    /// Attempts with a verdict.
-    pub done: usize,
-    /// Of these, those that passed.
-    pub passed: usize,
-    /// Of these, those that failed, by whose fault it is.
-    pub faults: BTreeMap<String, usize>,
-    /// Episodes that go on now.
-    pub in_flight: usize,
-    /// Attempts that the infrastructure ended for good in this process, by reason: never scored; the same
-    /// command tries them again.
-    pub infrastructure: BTreeMap<String, usize>,
-    /// Episodes that were begun again after the infrastructure ended them.
-    pub begun_again: usize,
-    /// Replies of the model in this process.
-    pub replies: u64,
-    /// Tries of requests that failed.
-    pub failed_tries: u64,
-    /// Tokens of all episodes with a verdict.
-    pub usage: Usage,
-    /// Seconds since this process began.
-    pub seconds: f64,
-    /// Attempts that got their verdict in this process.
-    pub here: usize,
-    /// The budget of tokens is spent: nothing is begun.
-    pub spent: bool,
-    /// No process works on it any more.
-    pub over: bool,
-}
-
-impl Progress {
-    fn count(&mut self, passed: bool, fault: Option<Fault>, usage: Option<Usage>) {
-        self.done += 1;
-        self.passed += usize::from(passed);
-        if let Some(fault) = fault {
-            *self.faults.entry(fault.name().into()).or_default() += 1;
-        }
-        self.usage.add(usage.unwrap_or_default());
-    }
-
-    /// Faults of user, world or verifier: set aside in the attributable rate.
-    pub fn set_aside(&self) -> usize {
-        ["user", "world", "verifier"]
-            .iter()
-            .filter_map(|name| self.faults.get(*name))
-            .sum()
-    }
-}
-
 /// One model on many tasks.
 #[derive(Debug)]
 pub struct Fleet {
@@ -259,38 +146,6 @@ impl std::fmt::Debug for ClockOf {
     }
 }
 
-/// A state that is made by whoever needs it first.
-type Made = OnceLock<Result<State, String>>;
-
-/// States that are kept beside those that episodes use. One takes as long to make as a thousand calls.
-const KEPT_STATES: usize = 256;
-
-/// The initial states of the tasks, and when each was last asked for.
-#[derive(Debug, Default)]
-struct States {
-    made: HashMap<(usize, StateSpec), (Arc<Made>, u64)>,
-    turn: u64,
-}
-
-impl States {
-    fn get(&mut self, key: (usize, StateSpec)) -> Arc<Made> {
-        self.turn += 1;
-        if let Some((made, used)) = self.made.get_mut(&key) {
-            *used = self.turn;
-            return Arc::clone(made);
-        }
-        if self.made.len() >= KEPT_STATES {
-            // Those that nobody uses, the half that was not asked for the longest.
-            let newest = self.turn.saturating_sub(KEPT_STATES as u64 / 2);
-            self.made
-                .retain(|_, (made, used)| Arc::strong_count(made) > 1 || *used >= newest);
-        }
-        let made = Arc::new(Made::new());
-        self.made.insert(key, (Arc::clone(&made), self.turn));
-        made
-    }
-}
-
 /// Why an episode has no verdict.
 enum NoVerdict {
     /// The infrastructure: begin it again.
@@ -309,66 +164,6 @@ impl From<StateError> for NoVerdict {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An episode's session. While the model thinks it is parked: a few kilobytes, and its connection serves
-/// others; unless it has a seat, which spares parking and waking.
-struct Held<'a> {
-    place: Place,
-    /// Seats that are left, where this session has one.
-    seats: Option<&'a AtomicUsize>,
-}
-
-enum Place {
-    Live(Box<Session>),
-    Parked(Snapshot),
-}
-
-impl<'a> Held<'a> {
-    fn open(state: &State, seed: u64, seats: &'a AtomicUsize) -> Result<Self, StateError> {
-        let session = state.session(seed)?;
-        let taken = seats.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(1)
-        });
-        Ok(Self {
-            place: Place::Live(Box::new(session)),
-            seats: taken.is_ok().then_some(seats),
-        })
-    }
-
-    /// Does something with the session, which is woken if it was parked.
-    fn with<T>(
-        &mut self,
-        act: impl FnOnce(&mut Session) -> Result<T, StateError>,
-    ) -> Result<T, StateError> {
-        let mut woken = match &mut self.place {
-            Place::Live(session) => return act(session),
-            Place::Parked(snapshot) => Box::new(snapshot.session()?),
-        };
-        let done = act(&mut woken);
-        self.place = Place::Live(woken);
-        done
-    }
-
-    /// Nothing will be done with it for a while.
-    fn rest(&mut self) -> Result<(), StateError> {
-        if self.seats.is_none()
-            && let Place::Live(session) = &mut self.place
-        {
-            let snapshot = session.snapshot()?;
-            // The session is dropped here, and its connection goes back to its state.
-            self.place = Place::Parked(snapshot);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        if let Some(seats) = self.seats {
-            seats.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 /// Where a run's records go, and how far it is.
@@ -760,31 +555,6 @@ impl Books {
     }
 }
 
-/// Gold passes on a fresh session; tried once for each task.
-fn is_provable(state: &State, chore: &Chore) -> Result<bool, NoVerdict> {
-    if let Some(known) = chore.provable.get() {
-        return Ok(*known);
-    }
-    let task = &chore.task;
-    let mut session = state.session(task.seed)?;
-    let mut gold = Reference::oracle(state.world(), task);
-    let limits = EpisodeLimits::default();
-    let episode = run_episode(&mut session, task, gold.as_mut(), limits, Keep::Verdict)?;
-    Ok(*chore.provable.get_or_init(|| episode.verdict.passed))
-}
-
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn write_status(folder: &Path, progress: &Progress) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(progress)?;
-    write_whole(&folder.join("status.json"), text.as_bytes())
-}
-
-/// A file appears whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("part");
-    fs::write(&beside, bytes)?;
-    fs::rename(&beside, path)
 }

@@ -8,13 +8,20 @@ use crate::stages::Context;
 
 /// What to judge.
 #[derive(Debug, clap::Args)]
+#[expect(
+    dead_code,
+    reason = "the same arguments as with learning, so that the help is the same"
+)]
 pub(crate) struct EvalArguments {
     #[command(flatten)]
     pub(crate) run: RunArguments,
     /// The model: a Hugging Face folder or a GGUF file.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
-    /// An earlier evaluation to compare with.
+    /// Where the episodes are written, as JSON lines.
+    #[arg(long, default_value = "eval.jsonl")]
+    pub(crate) episodes: PathBuf,
+    /// Episodes of an earlier evaluation to compare with.
     #[arg(long)]
     pub(crate) against: Option<PathBuf>,
 }

@@ -85,9 +85,7 @@ fn judge(
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = || {
-        LearnError::Invalid("MODEL DEMONSTRATIONS TASKS TRAIN... -- HELD_OUT...".into())
-    };
+    let usage = || LearnError::Invalid("MODEL DEMONSTRATIONS TASKS TRAIN... -- HELD_OUT...".into());
     let [model, count, tasks, folders @ ..] = arguments.as_slice() else {
         return Err(usage());
     };
@@ -135,7 +133,10 @@ fn main() -> Result<()> {
         .iter()
         .map(|own| own.keeps.iter().filter(|keep| **keep).count())
         .sum();
-    println!("{} demonstrations, {tokens} tokens, {kept} with loss", examples.len());
+    println!(
+        "{} demonstrations, {tokens} tokens, {kept} with loss",
+        examples.len()
+    );
     let mut trainer = Trainer::new(&language_model.model, &examples, TrainOptions::default())?;
     while let Some(step) = trainer.step()? {
         println!(

@@ -34,10 +34,6 @@ pub(crate) struct Recipe {
     pub(crate) learn: Option<toml::Table>,
     /// The folder of the recipe.
     #[serde(skip)]
-    #[cfg_attr(
-        not(feature = "learn"),
-        expect(dead_code, reason = "for paths of [learn]")
-    )]
     pub(crate) folder: PathBuf,
 }
 

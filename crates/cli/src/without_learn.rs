@@ -8,10 +8,6 @@ use crate::stages::Context;
 
 /// What to judge.
 #[derive(Debug, clap::Args)]
-#[expect(
-    dead_code,
-    reason = "the same arguments as with learning, so that the help is the same"
-)]
 pub(crate) struct EvalArguments {
     #[command(flatten)]
     pub(crate) run: RunArguments,

@@ -189,7 +189,6 @@ pub(crate) fn run(context: &Context) -> Result<()> {
             vertical_cards.extend(cards_of(name, "vertical", &judged, &options.eval));
         }
     }
-    drop(form);
     drop(base);
     for control in &options.stage.controls {
         let model = ground::model(&options.model)?;

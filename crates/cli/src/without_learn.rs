@@ -14,7 +14,10 @@ pub(crate) struct EvalArguments {
     /// The model: a Hugging Face folder or a GGUF file.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
-    /// An earlier evaluation to compare with.
+    /// Where the episodes are written, as JSON lines.
+    #[arg(long, default_value = "eval.jsonl")]
+    pub(crate) episodes: PathBuf,
+    /// Episodes of an earlier evaluation to compare with.
     #[arg(long)]
     pub(crate) against: Option<PathBuf>,
 }

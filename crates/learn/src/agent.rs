@@ -88,7 +88,7 @@ pub struct Played {
 enum Ask {
     Turn {
         number: usize,
-        request: Request,
+        request: Box<Request>,
         prefix: usize,
     },
     Over {
@@ -146,7 +146,7 @@ impl ModelAgent<'_> {
             self.asks
                 .send(Ask::Turn {
                     number: self.number,
-                    request,
+                    request: Box::new(request),
                     prefix,
                 })
                 .map_err(|_| lost())?;
@@ -252,7 +252,7 @@ pub fn play(
                         request,
                         prefix,
                     } => {
-                        waiting.insert(number, (request, prefix));
+                        waiting.insert(number, (*request, prefix));
                     }
                     Ask::Over { number, played } => {
                         let played = (*played)?;

@@ -158,7 +158,7 @@ impl Recorder<'_> {
                         }
                         Cell::Real(number) => Value::from(*number),
                         Cell::Text(text) => Value::from(&**text),
-                        _ => continue,
+                        Cell::Null => continue,
                     };
                     if !self.conversation.has_shown(&value) {
                         self.missing = Some("a fact that is not shown");

@@ -1,5 +1,10 @@
 //! A differentiable decoder of the Llama family: grouped queries, rotary positions, RMS norms, SwiGLU.
 
+#![expect(
+    clippy::many_single_char_names,
+    reason = "x, h, q, k and v are what the literature calls them"
+)]
+
 use std::ops::Range;
 use std::sync::Arc;
 

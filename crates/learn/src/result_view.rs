@@ -30,10 +30,9 @@ pub(crate) fn lower_words(text: &str) -> BTreeSet<String> {
     let mut word = String::new();
     let mut last_lower = false;
     for character in text.chars().chain([' ']) {
-        if !character.is_alphanumeric() || (character.is_uppercase() && last_lower) {
-            if !word.is_empty() {
-                words.insert(std::mem::take(&mut word));
-            }
+        let ends = !character.is_alphanumeric() || (character.is_uppercase() && last_lower);
+        if ends && !word.is_empty() {
+            words.insert(std::mem::take(&mut word));
         }
         if character.is_alphanumeric() {
             word.extend(character.to_lowercase());

@@ -12,11 +12,11 @@ fn tokenizer() -> Tokenizer {
     Tokenizer::of_bytes(&["<|im_end|>"]).unwrap()
 }
 
-fn model(config: ModelConfig) -> Model {
+fn model(config: &ModelConfig) -> Model {
     Model::random(
         ModelConfig {
             vocab_size: tokenizer().len(),
-            ..config
+            ..config.clone()
         },
         7,
     )
@@ -53,7 +53,7 @@ fn what_is_remembered_changes_nothing() {
             ..ModelConfig::tiny(1)
         },
     ] {
-        let model = model(config);
+        let model = model(&config);
         let texts = [
             "a first text that is a little longer than the others",
             "another",
@@ -105,7 +105,7 @@ fn what_is_remembered_changes_nothing() {
 
 #[test]
 fn a_batch_writes_what_each_would_alone() {
-    let model = model(ModelConfig::tiny(1));
+    let model = model(&ModelConfig::tiny(1));
     let texts = ["one", "a longer beginning, of another length", "three"];
     let together = write(
         &model,
@@ -137,7 +137,7 @@ fn a_batch_writes_what_each_would_alone() {
 
 #[test]
 fn sampling_is_seeded() {
-    let model = model(ModelConfig::tiny(1));
+    let model = model(&ModelConfig::tiny(1));
     let draw = |seed| {
         let sampled = Request {
             draws: Some(Draws::new(seed, &["sample"])),
@@ -234,7 +234,7 @@ proptest! {
     /// Whatever a random model writes under a guide, when it ends, is a call that parses and has what is required.
     #[test]
     fn what_is_written_under_a_guide_parses(seed in 0u64..1000) {
-        let (model, tokenizer) = (model(ModelConfig::tiny(1)), tokenizer());
+        let (model, tokenizer) = (model(&ModelConfig::tiny(1)), tokenizer());
         let guided = Request {
             guide: Some(Guide::turn(&tools(), &["done: "])),
             draws: Some(Draws::new(seed, &["guided"])),

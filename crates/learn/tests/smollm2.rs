@@ -1,6 +1,6 @@
 //! The real model, SmolLM2-135M-Instruct: the same tokens and the same logits as an independent reference
 //! (`reference/reference.py`). Skipped, and said so, where `../shared/models` and `models` do not hold it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 

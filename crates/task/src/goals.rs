@@ -730,19 +730,6 @@ pub(crate) fn wanted(
             }
         }
     }
-    // Nobody pays a cent.
-    for (name, value) in &mut arguments {
-        let is_amount = crate::words::words(name)
-            .last()
-            .is_some_and(|last| last == "cents");
-        if is_amount
-            && value
-                .as_i64()
-                .is_some_and(|cents| (0..100).contains(&cents))
-        {
-            *value = Value::from(draws.between(4, 300) * 50);
-        }
-    }
     // A wish says something beyond whom it is about, where the tool has room for it.
     let says = |arguments: &Map<String, Value>| {
         arguments.keys().any(|name| {
@@ -767,6 +754,19 @@ pub(crate) fn wanted(
             {
                 arguments.insert((*name).to_string(), value.clone());
             }
+        }
+    }
+    // Nobody pays a cent.
+    for (name, value) in &mut arguments {
+        let is_amount = crate::words::words(name)
+            .last()
+            .is_some_and(|last| last == "cents");
+        if is_amount
+            && value
+                .as_i64()
+                .is_some_and(|cents| (0..100).contains(&cents))
+        {
+            *value = Value::from(draws.between(4, 300) * 50);
         }
     }
     arguments

@@ -321,7 +321,7 @@ async fn the_budget_of_tokens_stops_cleanly() {
     let mut runs = 0;
     loop {
         let options = ClientOptions {
-            budget: Some(20_000),
+            budget: Some(60_000),
             ..client_options(&stub.endpoint())
         };
         let client = Client::new(options, clock()).unwrap();

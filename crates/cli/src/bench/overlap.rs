@@ -30,11 +30,17 @@ pub(crate) struct Arguments {
 /// them overlaps.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (worlds, tasks) = offer::load(&arguments.worlds, &arguments.tasks)?;
-    let mut sets = Vec::new();
+    let mut sets: Vec<Fingerprint> = Vec::new();
     for folder in &arguments.against {
-        sets.extend(evaluation_sets(folder).map_err(|error| {
+        let found = evaluation_sets(folder).map_err(|error| {
             CommandError::user(error.to_string()).hint("name the folder of a benchmark's data")
-        })?);
+        })?;
+        // Two folders may hold the same domains.
+        for set in found {
+            if !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
     }
     let prints: Vec<Fingerprint> = worlds
         .iter()

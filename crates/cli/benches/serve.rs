@@ -66,7 +66,8 @@ fn start(arguments: &[&str]) -> (Own, Server) {
             break rest.split(',').next().unwrap().to_string();
         }
     };
-    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+    // What the server complains of is part of the result.
+    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::stderr()));
     (Own(child), Server { address, process })
 }
 

@@ -204,8 +204,9 @@ impl Connections {
 
     /// Parks the session that was not used for longest, of those that nobody uses now.
     fn park_one(&mut self) -> bool {
+        // Each read once: other threads use sessions meanwhile, and a sort whose keys change may panic.
         self.live
-            .sort_by_key(|slot| slot.used.load(Ordering::Relaxed));
+            .sort_by_cached_key(|slot| slot.used.load(Ordering::Relaxed));
         let mut freed = None;
         for (at, slot) in self.live.iter().enumerate() {
             let Ok(mut held) = slot.held.try_lock() else {

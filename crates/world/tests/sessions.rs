@@ -155,6 +155,32 @@ fn all_seen(sessions: &Sessions) -> AllSeen {
 }
 
 #[test]
+fn whom_to_park_is_chosen_while_others_are_used() {
+    const SESSIONS: usize = 150;
+    let states = states();
+    let sessions = Sessions::new(48);
+    for at in 0..SESSIONS {
+        let state = &states[at % states.len()];
+        sessions.open(&at.to_string(), state, 1).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for thread in 0..8_u64 {
+            let sessions = &sessions;
+            scope.spawn(move || {
+                let mut draws = Draws::new(thread, &["use"]);
+                for turn in 0..6_000 {
+                    // Most are at hand, so that their last use changes all the time; some are not.
+                    let among = if turn % 16 == 0 { SESSIONS } else { 40 };
+                    let name = draws.below(among).to_string();
+                    assert_eq!(sessions.with(&name, |own| own.log().len()).unwrap(), 0);
+                }
+            });
+        }
+    });
+    assert!(sessions.connections() <= 48);
+}
+
+#[test]
 fn many_sessions_share_few_connections_and_threads_do_not_see_each_other() {
     const THREADS: usize = 4;
     const SESSIONS: usize = 10;

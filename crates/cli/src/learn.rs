@@ -18,7 +18,7 @@ use self::ground::{Place, all, choose, held_out, training, vertical};
 use self::options::{Eval, Options};
 use self::plot::Point;
 use crate::RunArguments;
-use crate::clock::{Stopwatch, peak_rss_bytes};
+use crate::clock::{Stopwatch, core_seconds, peak_rss_bytes};
 use crate::error::{CommandError, Result, io_error};
 use crate::progress::{line, result};
 use crate::run_folder::{Due, hash_inputs, read_json, write_json, write_whole};
@@ -69,9 +69,66 @@ struct LearnReport {
     cards: Vec<Card>,
     /// Held-out tasks, both modes: what each checkpoint gains over the one named.
     paired: BTreeMap<String, Paired>,
-    /// Seconds of each part, of the run that made it.
-    seconds: BTreeMap<String, f64>,
+    /// What each part took.
+    costs: Costs,
     peak_rss_bytes: Option<u64>,
+}
+
+/// What one part took.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Cost {
+    seconds: f64,
+    core_seconds: f64,
+}
+
+/// What the parts took, kept beside them so that a run that was stopped and goes on counts all of it but the part that
+/// it was stopped in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Costs(BTreeMap<String, Cost>);
+
+impl Costs {
+    const FILE: &str = "costs.json";
+
+    fn read(folder: &Path) -> Result<Self> {
+        match folder.join(Self::FILE) {
+            path if path.exists() => read_json(&path),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    /// Does a part, adds what it took, and writes all down.
+    fn count<T>(
+        &mut self,
+        folder: &Path,
+        part: &str,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let (watch, before) = (Stopwatch::start(), core_seconds());
+        let done = work()?;
+        let cost = self.0.entry(part.into()).or_default();
+        cost.seconds += watch.seconds();
+        cost.core_seconds += core_seconds() - before;
+        write_json(&folder.join(Self::FILE), self)?;
+        Ok(done)
+    }
+
+    fn text(&self) -> String {
+        let sum = self.0.values().fold(Cost::default(), |sum, own| Cost {
+            seconds: sum.seconds + own.seconds,
+            core_seconds: sum.core_seconds + own.core_seconds,
+        });
+        let all = [("all", &sum)].into_iter();
+        let parts = self.0.iter().map(|(name, own)| (name.as_str(), own));
+        parts
+            .chain(all)
+            .map(|(name, own)| {
+                format!(
+                    "{name}: {:.0} core-seconds, {:.0} s\n",
+                    own.core_seconds, own.seconds
+                )
+            })
+            .collect()
+    }
 }
 
 fn failed(error: &practicum_learn::LearnError) -> CommandError {
@@ -103,14 +160,17 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         }
         Due::Work(folder) => folder,
     };
-    let mut seconds: BTreeMap<String, f64> = BTreeMap::new();
-    let watch = Stopwatch::start();
+    let mut costs = Costs::read(&folder)?;
     let base = ground::model(&options.model)?;
     let form =
         Form::new(&base.tokenizer, options.prompt.clone()).map_err(|error| failed(&error))?;
-    let unseen = held_out(context, &form, &options)?;
-    let seen = training(context, &form, &options, options.worlds.train, seed)?;
-    let special = vertical(context, &form, &options)?;
+    let (unseen, seen, special) = costs.count(&folder, "worlds", || {
+        Ok((
+            held_out(context, &form, &options)?,
+            training(context, &form, &options, options.worlds.train, seed)?,
+            vertical(context, &form, &options)?,
+        ))
+    })?;
     let general = &options.stage.general;
     let mixture = |places: &[Place], count, tokens, repeat| {
         mix(&all(places), &options.mixture, count, tokens, repeat, seed)
@@ -127,7 +187,6 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         "not_fit": dropped(&[&unseen, &seen, &special]),
     });
     write_json(&folder.join("manifest.json"), &manifest)?;
-    seconds.insert("worlds".into(), watch.seconds());
     say(&format!(
         "{} training worlds, {} held out; {} demonstrations, {tokens} tokens; lengths {}",
         seen.len(),
@@ -136,6 +195,13 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         lengths(&demonstrations)
     ));
     let chosen = choose(&unseen, options.eval.tasks, &[]);
+    write_demonstrations(&folder.join("demonstrations.jsonl"), &form, &demonstrations)?;
+    let judged_on: Vec<Demonstration> = chosen
+        .iter()
+        .filter_map(|(place, task)| unseen[*place].demonstration_of(*task))
+        .cloned()
+        .collect();
+    write_demonstrations(&folder.join("held-out.jsonl"), &form, &judged_on)?;
     let studio = Studio {
         context,
         options: &options,
@@ -144,19 +210,19 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     };
     let mut cards = Vec::new();
     let mut episodes: BTreeMap<String, Vec<Judged>> = BTreeMap::new();
-    let mut judge = |name: &str, model: &LanguageModel, seconds: &mut BTreeMap<String, f64>| {
-        let watch = Stopwatch::start();
-        let judged = studio.judge(name, "held-out", model, &unseen, &chosen)?;
-        *seconds.entry("evaluation".into()).or_default() += watch.seconds();
+    let mut judge = |name: &str, model: &LanguageModel, costs: &mut Costs| {
+        let judged = costs.count(&folder, "evaluation", || {
+            studio.judge(name, "held-out", model, &unseen, &chosen)
+        })?;
         cards.extend(cards_of(name, "held-out", &judged, &options.eval));
         episodes.insert(name.to_string(), judged);
         Ok::<(), CommandError>(())
     };
-    judge("base", &base, &mut seconds)?;
-    let watch = Stopwatch::start();
-    studio.train("general", &base, &examples(&demonstrations), &general.train)?;
-    seconds.insert("general".into(), watch.seconds());
-    judge("general", &base, &mut seconds)?;
+    judge("base", &base, &mut costs)?;
+    costs.count(&folder, "general", || {
+        studio.train("general", &base, &examples(&demonstrations), &general.train)
+    })?;
+    judge("general", &base, &mut costs)?;
     let mut vertical_cards = Vec::new();
     if !special.is_empty() {
         let later = &options.stage.vertical;
@@ -180,12 +246,14 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         wanted.extend(demonstrations.iter().take(again).cloned());
         for (name, trains) in [("general", false), ("vertical", true)] {
             if trains && !wanted.is_empty() {
-                let watch = Stopwatch::start();
-                studio.train("vertical", &base, &examples(&wanted), &later.train)?;
-                seconds.insert("vertical".into(), watch.seconds());
-                judge("vertical", &base, &mut seconds)?;
+                costs.count(&folder, "vertical", || {
+                    studio.train("vertical", &base, &examples(&wanted), &later.train)
+                })?;
+                judge("vertical", &base, &mut costs)?;
             }
-            let judged = studio.judge(name, "vertical", &base, &special, &judged_on)?;
+            let judged = costs.count(&folder, "evaluation", || {
+                studio.judge(name, "vertical", &base, &special, &judged_on)
+            })?;
             vertical_cards.extend(cards_of(name, "vertical", &judged, &options.eval));
         }
     }
@@ -196,10 +264,10 @@ pub(crate) fn run(context: &Context) -> Result<()> {
             "wrong" => with_wrong_turns(&demonstrations, seed),
             _ => mixture(&seen[..1], usize::MAX, tokens, true),
         };
-        let watch = Stopwatch::start();
-        studio.train(control, &model, &examples(&own), &general.train)?;
-        seconds.insert(control.clone(), watch.seconds());
-        judge(control, &model, &mut seconds)?;
+        costs.count(&folder, control, || {
+            studio.train(control, &model, &examples(&own), &general.train)
+        })?;
+        judge(control, &model, &mut costs)?;
     }
     cards.extend(vertical_cards);
     let mut pairs = BTreeMap::new();
@@ -217,12 +285,17 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         form: FORM.into(),
         manifest,
         paired: pairs,
-        seconds,
+        costs,
         peak_rss_bytes: peak_rss_bytes(),
         cards,
     };
     write_json(&folder.join("report.json"), &report)?;
-    let text = format!("{}\n{}", table(&report.cards), pair_lines(&report.paired));
+    let text = format!(
+        "{}\n{}\n{}",
+        table(&report.cards),
+        pair_lines(&report.paired),
+        report.costs.text()
+    );
     write_whole(&folder.join("report.md"), text.as_bytes())?;
     write_whole(
         &folder.join("held-out.svg"),
@@ -235,6 +308,26 @@ pub(crate) fn run(context: &Context) -> Result<()> {
 
 fn names(places: &[Place]) -> Vec<&str> {
     places.iter().map(|place| place.world.name()).collect()
+}
+
+/// Writes conversations as a person reads them: what a model is trained on, and gold of what it is judged on.
+fn write_demonstrations(path: &Path, form: &Form<'_>, all: &[Demonstration]) -> Result<()> {
+    let mut text = String::new();
+    for own in all {
+        let tokens = &own.example.tokens;
+        let turns: Vec<String> = own
+            .turns
+            .iter()
+            .map(|turn| form.text(&tokens[turn.clone()]))
+            .collect();
+        let row = json!({
+            "task": own.task, "world": own.world, "length": own.length, "tokens": tokens.len(),
+            "turns": turns, "text": form.text(tokens),
+        });
+        text.push_str(&row.to_string());
+        text.push('\n');
+    }
+    write_whole(path, text.as_bytes())
 }
 
 fn token_count(demonstrations: &[Demonstration]) -> usize {
@@ -604,6 +697,7 @@ struct CurvePoint {
     distinct: usize,
     tokens: usize,
     seconds: f64,
+    core_seconds: f64,
 }
 
 /// Trains one model for every number of worlds and every seed, on as many tokens, and judges all on the same tasks.
@@ -637,7 +731,7 @@ pub(crate) fn curve(context: &Context) -> Result<()> {
             let name = format!("{worlds}-worlds-seed-{seed}");
             let own = folder.join(&name);
             let done = own.join("point.json");
-            let watch = Stopwatch::start();
+            let (watch, before) = (Stopwatch::start(), core_seconds());
             let manifest =
                 json!({"form": FORM, "worlds": worlds, "seed": seed, "held_out": names(&unseen)});
             let studio = Studio {
@@ -677,6 +771,7 @@ pub(crate) fn curve(context: &Context) -> Result<()> {
                     distinct: distinct.len(),
                     tokens: token_count(&demonstrations),
                     seconds: watch.seconds(),
+                    core_seconds: core_seconds() - before,
                 };
                 write_json(&done, &point)?;
                 // A point takes two gigabytes that nothing needs any more.

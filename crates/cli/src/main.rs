@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod clock;
 mod error;
+mod export_recipe;
 #[cfg(feature = "learn")]
 mod learn;
 #[cfg(not(feature = "learn"))]
@@ -72,6 +73,8 @@ enum Command {
     Eval(learn::EvalArguments),
     /// The scaling curve: equal tokens from growing numbers of training worlds.
     Curve(RunArguments),
+    /// The two stages of training as a folder that another trainer runs.
+    ExportRecipe(export_recipe::Arguments),
     /// Check worlds: their files, then by running every tool.
     Check(check::Arguments),
     /// Call a world's tools by hand, or play a task as the agent.
@@ -137,6 +140,9 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Learn(arguments) => return learn::run(&context(&arguments)?),
         Command::Eval(arguments) => return learn::eval(&context(&arguments.run)?, &arguments),
         Command::Curve(arguments) => return learn::curve(&context(&arguments)?),
+        Command::ExportRecipe(arguments) => {
+            return export_recipe::run(&context(&arguments.run)?, &arguments);
+        }
         Command::Check(arguments) => return check::run(&arguments),
         Command::Play(arguments) => return play::run(&arguments),
         Command::Serve(arguments) => return serve::run(&arguments),

@@ -134,7 +134,11 @@ impl Recorder<'_> {
     /// What gold knows from a reply must have been shown: else the model would learn to guess.
     fn check(&mut self, action: &Action) {
         match action {
-            Action::Call { arguments, .. } => {
+            Action::Call { tool, arguments } => {
+                let names = arguments.as_object().into_iter().flatten();
+                if !(self.conversation).lists(tool, names.map(|(name, _)| name.as_str())) {
+                    self.missing = Some("a parameter that is not shown");
+                }
                 if let Some(call) = self.task.gold.get(self.calls) {
                     for determined in &call.determined {
                         let value = &arguments[determined.argument.as_str()];

@@ -3,7 +3,9 @@
 //! It is versioned, and the same in training and in generation: a [`Conversation`] is fed observations and actions,
 //! whoever acts. `docs/learning.md` describes it.
 
-use practicum_rollout::{Action, Observation};
+use std::collections::BTreeMap;
+
+use practicum_rollout::{Action, Observation, tools_of};
 use practicum_world::{Draws, Outcome, World};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,7 +17,7 @@ use crate::result_view::{ResultView, lower_words};
 use crate::tokenizer::Tokenizer;
 
 /// The name and version of the form. What is trained in one version is evaluated in the same.
-pub const FORM: &str = "compact-1";
+pub const FORM: &str = "compact-2";
 
 /// How much a model is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +29,10 @@ pub struct FormOptions {
     pub result_fields: usize,
     /// Rows of a result.
     pub result_rows: usize,
-    /// Words of a tool's description.
+    /// Words of a tool's description, of its first sentence.
     pub description_words: usize,
+    /// Parameters of a tool: those that it requires, then others in their order.
+    pub parameters: usize,
 }
 
 impl Default for FormOptions {
@@ -37,7 +41,8 @@ impl Default for FormOptions {
             tools_shown: 5,
             result_fields: 3,
             result_rows: 3,
-            description_words: 8,
+            description_words: 6,
+            parameters: 6,
         }
     }
 }
@@ -91,6 +96,23 @@ impl<'a> Form<'a> {
         self.tokenizer
     }
 
+    /// Tokens as a person reads them, the template's marks included.
+    pub fn text(&self, tokens: &[u32]) -> String {
+        tokens
+            .chunk_by(|a, b| {
+                [a, b]
+                    .iter()
+                    .all(|own| self.tokenizer.bytes_of(**own).is_some())
+            })
+            .map(|some| match some {
+                [one] if self.tokenizer.bytes_of(*one).is_none() => {
+                    self.tokenizer.name(*one).unwrap_or_default()
+                }
+                some => self.tokenizer.decode(some),
+            })
+            .collect()
+    }
+
     /// The tools to show: those that are needed and others, drawn and shuffled.
     pub fn choose(&self, tools: &[Value], needed: &[&str], draws: &mut Draws) -> Vec<Value> {
         let name = |tool: &Value| tool["function"]["name"].as_str().unwrap_or("").to_string();
@@ -117,6 +139,11 @@ impl<'a> Form<'a> {
     pub fn begin(&'a self, world: &World, tools: Vec<Value>) -> Result<Conversation<'a>> {
         let clock = world.clock();
         let day = clock.split(['T', ' ']).next().unwrap_or("");
+        let names = short_names(&tools_of(world));
+        let tools: Vec<Value> = tools
+            .into_iter()
+            .map(|tool| compact(tool, &names, self.options.parameters))
+            .collect();
         let mut text = format!(
             "Today is {day}. Reply with one line: a tool and its arguments as JSON, or done:, declined:, impossible: and the answer, or ask: and a question.\nTools:"
         );
@@ -130,6 +157,7 @@ impl<'a> Form<'a> {
             keeps: Vec::new(),
             prefix: 0,
             tools,
+            names,
             aliases: Aliases::default(),
             asked: String::new(),
             shown: String::new(),
@@ -139,6 +167,56 @@ impl<'a> Form<'a> {
         conversation.prefix = conversation.tokens.len();
         Ok(conversation)
     }
+}
+
+/// Names without the beginnings that tell nothing in their world: of `shop_v1_orders_items_list` its last two parts, or as
+/// many as no other tool ends with.
+fn short_names(tools: &[Value]) -> BTreeMap<String, String> {
+    let names: Vec<&str> = tools
+        .iter()
+        .filter_map(|tool| tool["function"]["name"].as_str())
+        .collect();
+    let ends_with = |name: &str, end: &str| {
+        name.strip_suffix(end)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+    };
+    names
+        .iter()
+        .map(|name| {
+            let short = name
+                .rmatch_indices('_')
+                .skip(1)
+                .map(|(at, _)| &name[at + 1..])
+                .find(|end| names.iter().filter(|own| ends_with(own, end)).count() == 1)
+                .unwrap_or(name);
+            ((*name).to_string(), short.to_string())
+        })
+        .collect()
+}
+
+/// A tool under its short name, with the parameters that are shown: what it requires, and the first others that a line
+/// of text can hold.
+fn compact(mut tool: Value, names: &BTreeMap<String, String>, most: usize) -> Value {
+    let function = &mut tool["function"];
+    if let Some(short) = function["name"].as_str().and_then(|name| names.get(name)) {
+        function["name"] = Value::from(short.as_str());
+    }
+    let required: Vec<String> = function["parameters"]["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| name.as_str().map(str::to_string))
+        .collect();
+    if let Some(properties) = function["parameters"]["properties"].as_object_mut() {
+        let mut room = most.saturating_sub(required.len());
+        properties.retain(|name, schema| {
+            let nested = schema["type"] == "object" || schema["type"] == "array";
+            let stays = required.contains(name) || (room > 0 && !nested);
+            room -= usize::from(stays && !required.contains(name));
+            stays
+        });
+    }
+    tool
 }
 
 /// `update_order(id, status: open|closed, note?: int) Change an order.`
@@ -167,11 +245,13 @@ fn signature(tool: &Value, words: usize) -> String {
             format!("{name}{mark}{kind}")
         })
         .collect();
+    let mut ended = false;
     let description: Vec<&str> = function["description"]
         .as_str()
         .unwrap_or("")
         .split_whitespace()
         .take(words)
+        .take_while(|word| !std::mem::replace(&mut ended, word.ends_with('.')))
         .collect();
     format!(
         "{}({}) {}",
@@ -199,7 +279,10 @@ pub struct Conversation<'a> {
     keeps: Vec<bool>,
     /// Tokens of the first message: the same for every conversation with the same tools.
     prefix: usize,
+    /// The tools as they are shown.
     tools: Vec<Value>,
+    /// Short names of tools by their long ones.
+    names: BTreeMap<String, String>,
     aliases: Aliases,
     /// All that the user said, in lower case.
     asked: String,
@@ -327,7 +410,8 @@ impl Conversation<'_> {
         };
         match action {
             Action::Call { tool, arguments } => {
-                format!("{tool} {}", self.aliases.shorten(arguments))
+                let name = self.names.get(tool).unwrap_or(tool);
+                format!("{name} {}", self.aliases.shorten(arguments))
             }
             Action::Say(text) => line("ask: ", text),
             Action::Finish { outcome, answer } => {
@@ -361,10 +445,24 @@ impl Conversation<'_> {
             return None;
         }
         let arguments: Map<String, Value> = serde_json::from_str(arguments).ok()?;
+        let long = self.names.iter().find(|(_, short)| *short == tool);
         Some(Action::Call {
-            tool: tool.into(),
+            tool: long.map_or(tool, |(name, _)| name).into(),
             arguments: self.aliases.lengthen(&Value::Object(arguments)),
         })
+    }
+
+    /// Whether a tool is shown with all of these parameters.
+    pub fn lists<'n>(&self, tool: &str, parameters: impl IntoIterator<Item = &'n str>) -> bool {
+        let name = self.names.get(tool).map_or(tool, String::as_str);
+        let shown = self
+            .tools
+            .iter()
+            .find(|own| own["function"]["name"] == name)
+            .map(|own| &own["function"]["parameters"]["properties"]);
+        parameters
+            .into_iter()
+            .all(|name| shown.is_some_and(|shown| shown.get(name).is_some()))
     }
 
     /// Whether a value could be read in the conversation, as it is shown.

@@ -22,6 +22,14 @@ pub(crate) struct Place {
     pub(crate) dropped: BTreeMap<String, usize>,
 }
 
+impl Place {
+    /// The demonstration of a task, by the task's number.
+    pub(crate) fn demonstration_of(&self, task: usize) -> Option<&Demonstration> {
+        let id = &self.tasks.get(task)?.id;
+        self.demonstrations.iter().find(|own| own.task == *id)
+    }
+}
+
 /// A world needs so many demonstrations to be of use.
 const LEAST: usize = 8;
 
@@ -112,8 +120,10 @@ pub(crate) fn training(
         .into_iter()
         .filter(|(name, _)| !options.holds_out(name))
         .map(|(_, path)| path)
+        .chain(options.worlds.more.iter().cloned())
         .collect();
     Draws::new(seed, &["training worlds"]).shuffle(&mut paths);
+    let paths = by_turns(paths)?;
     let mut chosen: Vec<Place> = Vec::new();
     for some in paths.chunks(4) {
         if chosen.len() >= count {
@@ -135,6 +145,36 @@ pub(crate) fn training(
         .hint("ingest more specs, or hold out fewer worlds"));
     }
     Ok(chosen)
+}
+
+/// Sources of specs take turns, so that few worlds come from many of them.
+fn by_turns(paths: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+    let mut sources: Vec<(String, usize)> = Vec::new();
+    let mut numbered: Vec<(usize, usize, PathBuf)> = Vec::new();
+    for path in paths {
+        let world = load(&path)?;
+        let source = source_of(&world);
+        let at = match sources.iter().position(|(own, _)| *own == source) {
+            Some(at) => at,
+            None => {
+                sources.push((source, 0));
+                sources.len() - 1
+            }
+        };
+        numbered.push((sources[at].1, at, path));
+        sources[at].1 += 1;
+    }
+    numbered.sort();
+    Ok(numbered.into_iter().map(|(_, _, path)| path).collect())
+}
+
+/// Who wrote the specs that a world was made from; a world written by hand is its own source.
+fn source_of(world: &World) -> String {
+    let sources = world.file().provenance.get("sources");
+    sources
+        .and_then(|own| own.as_array()?.first()?.as_str()?.split(' ').next())
+        .unwrap_or_else(|| world.name())
+        .to_string()
 }
 
 /// The vertical's worlds.

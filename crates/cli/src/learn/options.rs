@@ -34,8 +34,10 @@ pub(crate) struct Options {
 pub(crate) struct Worlds {
     /// Worlds of the run that no model sees in training: names, or beginnings that end in `*`.
     pub(crate) held_out: Vec<String>,
-    /// Training worlds, drawn from the others.
+    /// Training worlds, drawn from the others; sources of specs take turns.
     pub(crate) train: usize,
+    /// More worlds to draw from, as folders relative to the recipe.
+    pub(crate) more: Vec<PathBuf>,
     /// Worlds of the vertical, as folders relative to the recipe.
     pub(crate) vertical: Vec<PathBuf>,
 }
@@ -105,7 +107,7 @@ impl Default for Options {
                 (Length::ThreeCall, 0.15),
                 (Length::Refuse, 0.15),
             ]),
-            tasks_per_world: 60,
+            tasks_per_world: 100,
             worlds: Worlds {
                 train: 12,
                 ..Worlds::default()
@@ -202,7 +204,8 @@ impl Options {
             return wrong("workers and attempts must be at least 1");
         }
         options.model = recipe.folder.join(&options.model);
-        for path in &mut options.worlds.vertical {
+        let worlds = &mut options.worlds;
+        for path in worlds.more.iter_mut().chain(&mut worlds.vertical) {
             *path = recipe.folder.join(&*path);
         }
         Ok(options)
@@ -239,6 +242,7 @@ mod tests {
         options.model = PathBuf::new();
         options.worlds.held_out.clear();
         options.worlds.vertical.clear();
+        options.worlds.more.clear();
         assert_eq!(options, Options::default());
 
         // Every key stands in the block; the parts `train` of the vertical and the curve are the general one's.

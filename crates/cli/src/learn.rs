@@ -194,7 +194,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         demonstrations.len(),
         lengths(&demonstrations)
     ));
-    let chosen = choose(&unseen, options.eval.tasks, &[]);
+    let chosen = choose(&unseen, options.eval.tasks, &options.mixture);
     write_demonstrations(&folder.join("demonstrations.jsonl"), &form, &demonstrations)?;
     let judged_on: Vec<Demonstration> = chosen
         .iter()
@@ -227,7 +227,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     if !special.is_empty() {
         let later = &options.stage.vertical;
         // Tasks that are judged are never trained on.
-        let judged_on = choose(&special, options.eval.vertical_tasks, &[]);
+        let judged_on = choose(&special, options.eval.vertical_tasks, &options.mixture);
         let reserved: Vec<&str> = judged_on
             .iter()
             .map(|(place, task)| special[*place].tasks[*task].id.as_str())
@@ -665,7 +665,7 @@ pub(crate) fn eval(context: &Context, arguments: &EvalArguments) -> Result<()> {
     let form = Form::new(&language_model.tokenizer, options.prompt.clone())
         .map_err(|error| failed(&error))?;
     let unseen = held_out(context, &form, &options)?;
-    let chosen = choose(&unseen, options.eval.tasks, &[]);
+    let chosen = choose(&unseen, options.eval.tasks, &options.mixture);
     let judged = judge(&options, &language_model, &unseen, &chosen)?;
     write_episodes(&arguments.episodes, &judged)?;
     let cards = cards_of("model", "held-out", &judged, &options.eval);
@@ -722,7 +722,7 @@ pub(crate) fn curve(context: &Context) -> Result<()> {
     drop(first);
     let form = Form::new(&tokenizer, options.prompt.clone()).map_err(|error| failed(&error))?;
     let unseen = held_out(context, &form, &options)?;
-    let chosen = choose(&unseen, options.curve.tasks, &[]);
+    let chosen = choose(&unseen, options.curve.tasks, &options.mixture);
     let mut cards = Vec::new();
     let mut points = Vec::new();
     let mut by_worlds: BTreeMap<usize, Vec<Judged>> = BTreeMap::new();

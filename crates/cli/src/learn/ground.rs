@@ -186,33 +186,43 @@ pub(crate) fn vertical(
     places(&options.worlds.vertical, form, options, context.recipe.seed)
 }
 
-/// So many tasks of several worlds: worlds take turns, and in each world lengths do.
-pub(crate) fn choose(places: &[Place], count: usize, skip: &[&str]) -> Vec<(usize, usize)> {
-    let mut by_world: Vec<Vec<usize>> = places
+/// So many tasks of several worlds: worlds take turns, and of each the length is taken that is furthest behind its share.
+pub(crate) fn choose(
+    places: &[Place],
+    count: usize,
+    shares: &BTreeMap<Length, f64>,
+) -> Vec<(usize, usize)> {
+    let mut left: Vec<BTreeMap<Length, Vec<usize>>> = places
         .iter()
         .map(|place| {
             let mut lengths: BTreeMap<Length, Vec<usize>> = BTreeMap::new();
-            for (at, task) in place.tasks.iter().enumerate() {
-                if !skip.contains(&task.id.as_str()) {
-                    lengths.entry(Length::of(task)).or_default().push(at);
-                }
+            for (at, task) in place.tasks.iter().enumerate().rev() {
+                lengths.entry(Length::of(task)).or_default().push(at);
             }
-            let most = lengths.values().map(Vec::len).max().unwrap_or(0);
-            let mut order: Vec<usize> = (0..most)
-                .flat_map(|at| lengths.values().filter_map(move |own| own.get(at).copied()))
-                .collect();
-            order.reverse();
-            order
+            lengths
         })
         .collect();
-    let mut chosen = Vec::new();
-    while chosen.len() < count && by_world.iter().any(|own| !own.is_empty()) {
-        for (place, own) in by_world.iter_mut().enumerate() {
-            if chosen.len() < count
-                && let Some(task) = own.pop()
-            {
-                chosen.push((place, task));
+    let mut chosen: Vec<(usize, usize)> = Vec::new();
+    let mut made: BTreeMap<Length, usize> = BTreeMap::new();
+    while chosen.len() < count && left.iter().any(|own| !own.is_empty()) {
+        for (place, own) in left.iter_mut().enumerate() {
+            if chosen.len() == count {
+                break;
             }
+            let behind = |length: Length| {
+                let share = shares.get(&length).copied().unwrap_or(0.0);
+                share * (chosen.len() + 1) as f64 - made.get(&length).copied().unwrap_or(0) as f64
+            };
+            let lengths = own.keys().copied();
+            let Some(length) = lengths.max_by(|a, b| behind(*a).total_cmp(&behind(*b))) else {
+                continue;
+            };
+            let tasks = own.entry(length).or_default();
+            chosen.extend(tasks.pop().map(|task| (place, task)));
+            if tasks.is_empty() {
+                own.remove(&length);
+            }
+            *made.entry(length).or_default() += 1;
         }
     }
     chosen

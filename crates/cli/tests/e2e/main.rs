@@ -7,6 +7,7 @@ mod bench_tau2;
 mod clients;
 mod commands;
 mod docs;
+mod export_recipe;
 #[path = "../../../rollout/tests/oracle/mod.rs"]
 mod oracle;
 mod quickstart;

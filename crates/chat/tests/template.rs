@@ -38,6 +38,7 @@ fn conversation() -> (Vec<Message>, Vec<Value>) {
 }
 
 /// Bytes as tokens, marks as one token each.
+#[allow(clippy::unnecessary_wraps)] // tokenizers may fail
 fn encode(text: &str) -> Result<Vec<u32>, Infallible> {
     let (mut ids, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
@@ -101,10 +102,9 @@ fn rows(
 /// The kept tokens, decoded, are what carries loss; and all tokens are the text.
 #[track_caller]
 fn proven(row: &Rendered) {
-    let tokens = row.tokens(encode).unwrap();
+    let tokens = row.whole(encode).unwrap().unwrap();
     assert_eq!(decode(&tokens.kept()), row.kept());
     assert_eq!(decode(&tokens.ids), row.text);
-    assert_eq!(encode(&row.text).unwrap(), tokens.ids);
     assert!(tokens.mask.contains(&true) && tokens.mask.contains(&false));
 }
 

@@ -102,8 +102,7 @@ impl Rendered {
     /// The text as tokens, piece by piece: a server reads what stands before a turn as tokens of their own, too, and
     /// no token is half in a turn. `encode` reads the marks of the template as tokens and adds none.
     ///
-    /// Trainers encode the whole text at once. Where that gives other tokens, a turn begins or ends inside a token
-    /// of theirs, and no mask of tokens is right: compare `encode(&rendered.text)` with the ids.
+    /// Trainers encode the whole text at once, see [`whole`](Self::whole).
     ///
     /// # Errors
     /// What `encode` says.
@@ -120,6 +119,23 @@ impl Rendered {
             tokens.mask.resize(tokens.ids.len(), kept);
         }
         Ok(tokens)
+    }
+}
+
+impl Rendered {
+    /// The text as tokens as trainers encode it, at once. None where that gives other tokens: a turn then begins or
+    /// ends inside a token of theirs (one that begins with an empty line, behind a header that ends with one), and
+    /// no mask is right.
+    ///
+    /// # Errors
+    /// What `encode` says.
+    pub fn whole<E>(
+        &self,
+        mut encode: impl FnMut(&str) -> Result<Vec<u32>, E>,
+    ) -> Result<Option<Tokens>, E> {
+        let ids = encode(&self.text)?;
+        let tokens = self.tokens(encode)?;
+        Ok((tokens.ids == ids).then_some(tokens))
     }
 }
 
@@ -244,6 +260,10 @@ impl ChatTemplate {
                     .to_string(),
             ));
         };
+        let mut calls = conversation.messages[at].tool_calls.iter();
+        if calls.any(|call| !text[range.clone()].contains(&call.function.name)) {
+            return Ok(Err("the template leaves its calls out".to_string()));
+        }
         let mut loss = vec![range.clone()];
         if reasoning == Reasoning::Masked
             && conversation.messages[at].reasoning_content.is_some()

@@ -4,6 +4,7 @@
 mod bad_input;
 mod bench_acebench;
 mod bench_tau2;
+mod chat_templates;
 mod clients;
 mod commands;
 mod docs;

@@ -7,6 +7,7 @@
 
 mod agents;
 mod attribution;
+mod card;
 mod dialogue;
 mod episode;
 mod export;
@@ -21,14 +22,15 @@ mod trajectory;
 mod user;
 
 pub use agents::{Action, Agent, Observation, Reference};
+pub use card::Card;
 pub use dialogue::{Dialogue, Heard, Turn};
 pub use episode::{
     Episode, EpisodeLimits, Keep, finish_tool, run_episode, system_message, tools_of,
 };
 pub use export::trl_row;
 pub use fleet::{Fleet, FleetError, FleetOptions, Ground, Progress, RunFile};
-pub use formats::Format;
-pub use funnel::{Funnel, STAGES, StageCount};
+pub use formats::{Format, VERL_DATASET, segments};
+pub use funnel::{Dropped, Funnel, FunnelOptions, Origin, STAGES, StageCount};
 pub use log::{LogError, TrajectoryLog};
 pub use model::{ModelAgent, Speech};
 pub use replay::{Difference, Replayed, replay};

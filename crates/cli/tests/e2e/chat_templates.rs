@@ -67,7 +67,12 @@ fn conversations(folder: &Path) -> (Vec<Vec<Message>>, Vec<Value>) {
 fn text_and_mask_are_those_of_transformers() {
     let python = environment(
         "templates",
-        &["transformers==5.24.0", "jinja2>=3.1.6", "tiktoken>=0.12"],
+        &[
+            "transformers==5.24.0",
+            "jinja2>=3.1.6",
+            "tiktoken>=0.12",
+            "datasets==5.2.0",
+        ],
     );
     // Without what they depend on: only their data is read.
     let texts = environment(

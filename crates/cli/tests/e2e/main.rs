@@ -8,6 +8,7 @@ mod chat_templates;
 mod clients;
 mod commands;
 mod docs;
+mod exports;
 #[path = "../../../rollout/tests/oracle/mod.rs"]
 mod oracle;
 mod quickstart;

@@ -38,4 +38,4 @@ pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, 
 pub use trajectory::{
     Ending, Fault, Group, ModelRecord, StepRecord, Trajectory, TurnRecord, VERSION,
 };
-pub use user::{TemplateUser, UserMemory, UserRecord, UserTurn};
+pub use user::{ModelVoice, Refusal, TemplateUser, UserMemory, UserRecord, UserTurn, Worded};

@@ -569,7 +569,8 @@ fn describe(progress: &Progress) -> String {
         progress.usage.total(),
         progress.here as f64 / progress.seconds.max(0.001)
     ));
-    if let [all @ 1.., template, refused] = progress.voiced {
+    let [all, template, refused] = progress.voiced;
+    if all > 0 {
         text.push_str(&format!(
             "; of the user's {all} messages {} in the voice's words, {refused} wordings refused",
             all - template

@@ -258,7 +258,14 @@ struct States<'a> {
     made: BTreeMap<(String, StateSpec), State>,
 }
 
-impl States<'_> {
+impl<'a> States<'a> {
+    fn new(worlds: &'a [World]) -> Self {
+        Self {
+            worlds: worlds.iter().map(|world| (world.name(), world)).collect(),
+            made: BTreeMap::new(),
+        }
+    }
+
     fn of(&mut self, own: &Trajectory) -> Result<State> {
         let key = (own.world.clone(), own.state.clone());
         if let Some(state) = self.made.get(&key) {
@@ -281,10 +288,7 @@ impl States<'_> {
 fn again(arguments: &Again, strict: bool) -> Result<()> {
     let worlds = load_worlds(&arguments.worlds)?;
     let tasks = tasks_beside(&arguments.file, &arguments.tasks)?;
-    let mut states = States {
-        worlds: worlds.iter().map(|world| (world.name(), world)).collect(),
-        made: BTreeMap::new(),
-    };
+    let mut states = States::new(&worlds);
     let (mut all, mut skipped, mut calls) = (0usize, 0usize, 0usize);
     let (mut differences, mut moved) = (Vec::new(), Vec::new());
     let mut failure = None;

@@ -9,6 +9,7 @@ mod agents;
 mod attribution;
 mod card;
 mod dialogue;
+mod dress;
 mod episode;
 mod export;
 mod fleet;
@@ -24,6 +25,7 @@ mod user;
 pub use agents::{Action, Agent, Observation, Reference};
 pub use card::Card;
 pub use dialogue::{Dialogue, Heard, Turn};
+pub use dress::{Dressed, dress};
 pub use episode::{
     Episode, EpisodeLimits, Keep, finish_tool, run_episode, system_message, tools_of,
 };

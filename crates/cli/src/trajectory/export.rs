@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use practicum_bench::contamination::evaluation_sets;
 use practicum_chat::{ChatTemplate, Reasoning, RowOptions};
 use practicum_rollout::{
-    Card, Format, Funnel, FunnelOptions, Origin, StageCount, Trajectory, VERL_DATASET, segments,
-    tools_of,
+    Card, Format, Funnel, FunnelOptions, Origin, StageCount, Trajectory, VERL_DATASET, dress,
+    segments, tools_of,
 };
 use practicum_table::{AtomicFile, Column, Kind, TableWriter};
+use practicum_task::Perturbation;
 use serde_json::{Value, json};
 
-use super::{each, load_worlds, tasks_beside, text};
+use super::{States, each, load_worlds, tasks_beside, text};
 use crate::error::{CommandError, Result, io_error};
 use crate::progress::{line, result};
 use crate::run_folder::{read_json, write_whole};
@@ -47,6 +48,10 @@ pub(crate) struct Export {
     /// Files by length: rows of up to so many bytes of text each; about four are a token.
     #[arg(long, value_delimiter = ',', value_name = "BYTES")]
     buckets: Vec<usize>,
+    /// The share of the reference agents' demonstrations in which tools and parameters have other names and
+    /// descriptions, from 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    dress: f64,
     /// The share of the runs of five words from which on two conversations are one; 2 keeps them all.
     #[arg(long, default_value_t = FunnelOptions::default().near, help_heading = "The funnel")]
     near: f64,
@@ -290,7 +295,9 @@ pub(super) fn run(arguments: &Export) -> Result<()> {
         ..RowOptions::default()
     };
     let (mut card, mut dropped, mut strangers) = (Card::default(), String::new(), 0usize);
-    let (mut kept, mut untold) = (0usize, BTreeMap::<String, usize>::new());
+    let (mut kept, mut dressed) = (0usize, 0usize);
+    let mut untold = BTreeMap::<String, usize>::new();
+    let mut states = States::new(&worlds);
     let mut failure = None;
     each(&arguments.file, |mut own| {
         let (Some(task), Some((tools, licences))) =
@@ -310,12 +317,30 @@ pub(super) fn run(arguments: &Export) -> Result<()> {
                 message.reasoning_content = None;
             }
         }
+        let mut shown = None;
+        if is_dressed(&own, arguments.dress) {
+            let made = states.of(&own).and_then(|state| {
+                dress(&state, task, &own, &Perturbation::default())
+                    .map_err(|error| CommandError::work(format!("{}: {error}", own.id)))
+            });
+            match made {
+                Ok(made) => shown = made,
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        dressed += usize::from(shown.is_some());
+        let (own, tools) = match &shown {
+            Some(made) => (&made.trajectory, &made.tools),
+            None => (&own, tools),
+        };
         for writer in &mut writers {
             let rows = match (writer.format, &template) {
                 (Format::Segments, Some(template)) => {
-                    rows_of(&own, tools, template, options, &mut untold)
+                    rows_of(own, tools, template, options, &mut untold)
                 }
-                (format, _) => format.rows(&own, tools),
+                (format, _) => format.rows(own, tools),
             };
             for row in rows {
                 if let Err(error) = writer.write(row) {
@@ -359,6 +384,7 @@ pub(super) fn run(arguments: &Export) -> Result<()> {
     let report = json!({
         "kept": kept,
         "strangers": strangers,
+        "dressed": dressed,
         "stages": funnel.counts(),
         "files": files.iter().map(|(name, rows, _)| (name.clone(), *rows)).collect::<BTreeMap<_, _>>(),
         "left_out_by_the_template": untold,
@@ -373,11 +399,22 @@ pub(super) fn run(arguments: &Export) -> Result<()> {
     for (name, rows, _) in &files {
         line(&format!("{name}: {rows} rows"));
     }
+    if arguments.dress > 0.0 {
+        line(&format!("{dressed} demonstrations are dressed"));
+    }
     line(&format!(
         "{kept} trajectories in {}; {strangers} without a task or world",
         arguments.out.display()
     ));
     Ok(())
+}
+
+/// Whether a demonstration is among the share that is dressed: the same ones in every run.
+fn is_dressed(own: &Trajectory, share: f64) -> bool {
+    let hash = blake3::hash(own.id.as_bytes());
+    let mut first = [0; 4];
+    first.copy_from_slice(&hash.as_bytes()[..4]);
+    own.source == "oracle" && f64::from(u32::from_le_bytes(first)) < share * f64::from(u32::MAX)
 }
 
 /// A trajectory by the model's template; what that leaves out is counted.

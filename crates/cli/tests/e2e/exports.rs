@@ -102,6 +102,16 @@ fn files_by_length_a_card_and_reasons() {
         "{told}"
     );
 
+    // All demonstrations under other names: another set of tools in each row.
+    export(&bench, &world, &["--dress", "1"]).done();
+    let rows = std::fs::read_to_string(bench.path("data/trl.jsonl")).unwrap();
+    let tools: std::collections::BTreeSet<String> = rows
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["tools"].to_string())
+        .collect();
+    assert!(2 * tools.len() > rows.lines().count(), "{}", tools.len());
+    assert!(rows.contains("/dressed\""));
+
     export(&bench, &world, &["--formats", "segments"]).refused(&["--template"]);
     export(&bench, &world, &["--reasoning", "masked"]).refused(&["segments"]);
     export(&bench, &world, &["--reasoning", "loud"]).refused(&["trained, masked nor dropped"]);

@@ -11,6 +11,13 @@
 //! assert_eq!(serde_json::from_str::<Message>(&text).unwrap(), message);
 //! ```
 
+mod template;
+
+pub use template::{
+    Arguments, ChatTemplate, Conversation, Reasoning, Refused, Rendered, RowOptions, Rows, Span,
+    TemplateError, Tokens, Turns,
+};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -144,16 +144,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             }
             "say" => match &mut user {
                 Some(user) => {
-                    let agreement = user
-                        .agree(rest, &mut session)
+                    let turn = user
+                        .hear(rest, &mut session)
                         .map_err(|error| CommandError::work(error.to_string()))?;
-                    if let Some(agreement) = agreement {
-                        line(&format!("user: {}", TemplateUser::YES));
-                        agreements.push(agreement);
-                    } else if let Some(answer) = user.answer(rest) {
-                        line(&format!("user: {answer}"));
-                    } else {
-                        line("user: I give up.");
+                    agreements.extend(turn.agreement);
+                    match turn.reply {
+                        Some(reply) => line(&format!("user: {reply}")),
+                        None => line("user: I give up."),
                     }
                 }
                 None => line("There is no user here; play a task with --task ID."),

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use practicum_client::{Cassette, Client, ClientOptions, Clock, Recorder, Sampling};
 use practicum_rollout::{
-    EpisodeLimits, Fleet, FleetError, FleetOptions, Ground, ModelAgent, Progress, Speech,
+    EpisodeLimits, Fleet, FleetError, FleetOptions, Ground, ModelAgent, ModelVoice, Progress,
+    Speech,
 };
 use practicum_task::Task;
 use practicum_world::World;
@@ -20,6 +21,9 @@ use crate::error::{CommandError, Result, io_error};
 use crate::progress::{line, result};
 use crate::run_folder::{read_json, write_whole};
 use crate::stages::task::read_tasks;
+
+/// What a user says in one turn is at most so long.
+const VOICE_TOKENS: u32 = 256;
 
 /// Arguments of `practicum rollout`.
 #[derive(Debug, clap::Args)]
@@ -113,6 +117,17 @@ pub(crate) struct Arguments {
     /// Answer from a recorded file instead of the endpoint.
     #[arg(long, value_name = "FILE", help_heading = "The endpoint")]
     replay: Option<PathBuf>,
+    /// A model that words what the user says; what it may not say, the template says.
+    #[arg(long, value_name = "MODEL", help_heading = "The user")]
+    voice: Option<String>,
+    /// The voice's endpoint; the agent's unless given.
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "voice",
+        help_heading = "The user"
+    )]
+    voice_endpoint: Option<String>,
     /// With a recipe: specs to use instead of the recipe's.
     #[arg(long, num_args = 1..)]
     specs: Vec<PathBuf>,
@@ -190,8 +205,38 @@ fn with_model(arguments: &Arguments) -> Result<()> {
     let runtime = runtime(arguments.threads)?;
     warn_of_few_files(arguments.concurrency);
     let progress = runtime.block_on(async {
-        let client = client(arguments, endpoint, &agent, Arc::clone(&clock))?;
-        let fleet = Fleet::new(client, agent, grounds, options, clock).map_err(fleet_error)?;
+        let recorder = recorder(arguments, &agent)?;
+        let connect = |endpoint: &str| {
+            client(
+                arguments,
+                endpoint,
+                &agent,
+                Arc::clone(&clock),
+                recorder.as_ref(),
+            )
+        };
+        let own = connect(endpoint)?;
+        let voice = match &arguments.voice {
+            None => None,
+            Some(name) => {
+                let voice = ModelVoice {
+                    model: name.clone(),
+                    sampling: Sampling {
+                        max_tokens: Some(VOICE_TOKENS),
+                        temperature: arguments.temperature,
+                        ..Sampling::default()
+                    },
+                    tries: 2,
+                };
+                let endpoint = arguments.voice_endpoint.as_deref().unwrap_or(endpoint);
+                Some((voice, connect(endpoint)?))
+            }
+        };
+        let mut fleet = Fleet::new(own, agent.clone(), grounds, options, Arc::clone(&clock))
+            .map_err(fleet_error)?;
+        if let Some((voice, client)) = voice {
+            fleet = fleet.with_voice(voice, client);
+        }
         let mut shown = 0.0;
         let quiet = arguments.quiet;
         Arc::new(fleet)
@@ -399,6 +444,7 @@ fn client(
     endpoint: &str,
     agent: &ModelAgent,
     clock: Clock,
+    recorder: Option<&Recorder>,
 ) -> Result<Client> {
     let patience = Duration::try_from_secs_f64(arguments.patience)
         .map_err(|error| CommandError::user(format!("--patience: {error}")))?;
@@ -425,15 +471,22 @@ fn client(
             Client::replay(options, cassette, clock)
         }
     };
-    Ok(match &arguments.record {
+    Ok(match recorder {
         None => client,
-        Some(path) => {
-            let file = fs::File::create(path).map_err(|error| io_error(path, &error))?;
-            let about = json!({"model": agent.model, "sampling": agent.sampling});
-            let recorder = Recorder::new(file, about).map_err(|error| unusable(&error))?;
-            client.recording(recorder)
-        }
+        Some(recorder) => client.recording(recorder.clone()),
     })
+}
+
+/// Where exchanges are recorded: the agent's and the voice's in one file.
+fn recorder(arguments: &Arguments, agent: &ModelAgent) -> Result<Option<Recorder>> {
+    let Some(path) = &arguments.record else {
+        return Ok(None);
+    };
+    let file = fs::File::create(path).map_err(|error| io_error(path, &error))?;
+    let about = json!({"model": agent.model, "sampling": agent.sampling, "voice": arguments.voice});
+    let recorder =
+        Recorder::new(file, about).map_err(|error| CommandError::user(error.to_string()))?;
+    Ok(Some(recorder))
 }
 
 /// A runtime with as many threads as are wanted.
@@ -516,6 +569,13 @@ fn describe(progress: &Progress) -> String {
         progress.usage.total(),
         progress.here as f64 / progress.seconds.max(0.001)
     ));
+    let [all, template, refused] = progress.voiced;
+    if all > 0 {
+        text.push_str(&format!(
+            "; of the user's {all} messages {} in the voice's words, {refused} wordings refused",
+            all - template
+        ));
+    }
     // Above this, what is measured is no longer the agent alone.
     if progress.done >= 50 && progress.set_aside() * 50 > progress.done {
         text.push_str(

@@ -1,20 +1,21 @@
 //! `practicum trajectory`: look into records of episodes, compare two, do them again.
 
+mod export;
+
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use practicum_chat::Role;
-use practicum_rollout::{Format, Funnel, Trajectory, read_trajectories, replay, tools_of};
-use practicum_table::AtomicFile;
+use practicum_rollout::{Trajectory, read_trajectories, replay};
 use practicum_task::Task;
 use practicum_world::{State, StateSpec, World};
 use serde_json::{Value, json};
 
-use crate::error::{CommandError, Result, io_error};
+use export::{Export, Why};
+
+use crate::error::{CommandError, Result};
 use crate::progress::{line, result};
 use crate::rollout::{load_worlds, tasks_of};
-use crate::run_folder::write_whole;
 
 /// What to do with trajectories.
 #[derive(Debug, clap::Subcommand)]
@@ -24,7 +25,7 @@ pub(crate) enum Command {
     /// Where two episodes part.
     Diff(Diff),
     /// Send trajectories through the funnel, and write what is left as training data.
-    Export(Export),
+    Export(Box<Export>),
     /// Why the funnel dropped a trajectory.
     Why(Why),
     /// Make the calls of all episodes again: replies and verdicts must agree.
@@ -72,39 +73,13 @@ pub(crate) struct Again {
     json: bool,
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Export {
-    /// The file of trajectories.
-    file: PathBuf,
-    /// Folders of the worlds, or folders that hold such.
-    #[arg(required = true)]
-    worlds: Vec<PathBuf>,
-    /// The tasks; `tasks.jsonl` beside the trajectories unless given.
-    #[arg(long, num_args = 1..)]
-    tasks: Vec<PathBuf>,
-    /// Where the data goes.
-    #[arg(long)]
-    out: PathBuf,
-    /// Forms: trl, trl-turns, llama-factory, ms-swift, axolotl, verl-rl.
-    #[arg(long, value_delimiter = ',', default_value = "trl")]
-    formats: Vec<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Why {
-    /// The folder that `trajectory export` wrote, or the folder `funnel` of a run.
-    folder: PathBuf,
-    /// The trajectory's id.
-    id: String,
-}
-
 /// Runs the command.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Show(arguments) => show(arguments),
         Command::Diff(arguments) => diff(arguments),
-        Command::Export(arguments) => export(arguments),
-        Command::Why(arguments) => why(arguments),
+        Command::Export(arguments) => export::run(arguments),
+        Command::Why(arguments) => export::why(arguments),
         Command::Replay(arguments) => again(arguments, true),
         Command::Reverify(arguments) => again(arguments, false),
     }
@@ -267,113 +242,6 @@ fn diff(arguments: &Diff) -> Result<()> {
     Ok(())
 }
 
-fn export(arguments: &Export) -> Result<()> {
-    let formats: Vec<Format> = arguments
-        .formats
-        .iter()
-        .map(|name| {
-            Format::parse(name).ok_or_else(|| {
-                let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-                CommandError::user(format!(
-                    "there is no format {name:?}; there are: {}",
-                    known.join(", ")
-                ))
-            })
-        })
-        .collect::<Result<_>>()?;
-    let worlds = load_worlds(&arguments.worlds)?;
-    let tools: BTreeMap<&str, Vec<Value>> = worlds
-        .iter()
-        .map(|world| (world.name(), tools_of(world)))
-        .collect();
-    let tasks = tasks_beside(&arguments.file, &arguments.tasks)?;
-    std::fs::create_dir_all(&arguments.out).map_err(|error| io_error(&arguments.out, &error))?;
-    let mut files = Vec::new();
-    for format in &formats {
-        let path = arguments.out.join(format!("{}.jsonl", format.name()));
-        let file =
-            AtomicFile::create(&path).map_err(|error| CommandError::work(error.to_string()))?;
-        files.push((path, file));
-    }
-    let mut funnel = Funnel::new();
-    let (mut dropped, mut kept, mut strangers) = (String::new(), 0usize, 0usize);
-    let mut failure = None;
-    each(&arguments.file, |own| {
-        let (Some(task), Some(tools)) = (tasks.get(&own.task), tools.get(own.world.as_str()))
-        else {
-            strangers += 1;
-            return;
-        };
-        if let Err((stage, reason)) = funnel.decide(&own, task) {
-            let line = json!({"id": own.id, "stage": stage, "reason": reason});
-            dropped.push_str(&format!("{line}\n"));
-            return;
-        }
-        kept += 1;
-        for (format, (path, file)) in formats.iter().zip(&mut files) {
-            for row in format.rows(&own, tools) {
-                if let Err(error) = writeln!(file, "{row}") {
-                    failure.get_or_insert(io_error(path, &error));
-                }
-            }
-        }
-    })?;
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    for (_, file) in files {
-        file.commit()
-            .map_err(|error| CommandError::work(error.to_string()))?;
-    }
-    write_whole(&arguments.out.join("dropped.jsonl"), dropped.as_bytes())?;
-    let report = json!({"kept": kept, "strangers": strangers, "stages": funnel.counts()});
-    write_whole(
-        &arguments.out.join("report.json"),
-        report.to_string().as_bytes(),
-    )?;
-    for stage in funnel.counts() {
-        let reasons: Vec<String> = stage
-            .dropped
-            .iter()
-            .map(|(reason, count)| format!("{count} {reason}"))
-            .collect();
-        line(&format!(
-            "{:>10}  {} of {} passed; {}",
-            stage.stage,
-            stage.passed,
-            stage.entered,
-            reasons.join(", ")
-        ));
-    }
-    line(&format!(
-        "{kept} trajectories in {}; {strangers} without a task or world",
-        arguments.out.display()
-    ));
-    Ok(())
-}
-
-fn why(arguments: &Why) -> Result<()> {
-    let path = arguments.folder.join("dropped.jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|error| io_error(&path, &error))?;
-    let mut found = false;
-    for line in text.lines() {
-        let line: Value = serde_json::from_str(line)
-            .map_err(|error| CommandError::user(format!("{}: {error}", path.display())))?;
-        if line["id"] == arguments.id.as_str() {
-            result(&format!(
-                "{}: {}",
-                self::text(&line["stage"]),
-                self::text(&line["reason"])
-            ));
-            found = true;
-        }
-    }
-    if !found {
-        result("it was not dropped");
-    }
-    Ok(())
-}
-
 /// Tasks by id: those that are given, or those beside the trajectories.
 fn tasks_beside(file: &Path, given: &[PathBuf]) -> Result<BTreeMap<String, Task>> {
     let beside = [file.with_file_name("tasks.jsonl")];
@@ -390,7 +258,14 @@ struct States<'a> {
     made: BTreeMap<(String, StateSpec), State>,
 }
 
-impl States<'_> {
+impl<'a> States<'a> {
+    fn new(worlds: &'a [World]) -> Self {
+        Self {
+            worlds: worlds.iter().map(|world| (world.name(), world)).collect(),
+            made: BTreeMap::new(),
+        }
+    }
+
     fn of(&mut self, own: &Trajectory) -> Result<State> {
         let key = (own.world.clone(), own.state.clone());
         if let Some(state) = self.made.get(&key) {
@@ -413,10 +288,7 @@ impl States<'_> {
 fn again(arguments: &Again, strict: bool) -> Result<()> {
     let worlds = load_worlds(&arguments.worlds)?;
     let tasks = tasks_beside(&arguments.file, &arguments.tasks)?;
-    let mut states = States {
-        worlds: worlds.iter().map(|world| (world.name(), world)).collect(),
-        made: BTreeMap::new(),
-    };
+    let mut states = States::new(&worlds);
     let (mut all, mut skipped, mut calls) = (0usize, 0usize, 0usize);
     let (mut differences, mut moved) = (Vec::new(), Vec::new());
     let mut failure = None;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::attribution::{Evidence, attribute};
 use crate::episode::{Episode, EpisodeLimits, Keep, system_message};
 use crate::trajectory::{Ending, StepRecord};
-use crate::user::{TemplateUser, UserMemory, UserRecord};
+use crate::user::{TemplateUser, UserMemory, UserRecord, Worded};
 
 /// One turn of an agent: calls, or something that it says to the user.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -156,6 +156,21 @@ impl Dialogue {
         }
     }
 
+    /// Lets the user say its last message in a voice's words, and keeps what the voice made of it.
+    pub fn voice(&mut self, worded: Worded) {
+        self.reword(&worded.text);
+        let last = self.messages.len().saturating_sub(1);
+        match self.user.last_mut() {
+            Some(record) if record.message + 1 == last => record.voice = Some(worded),
+            _ => self.user.push(UserRecord {
+                message: last,
+                acts: vec!["request".into()],
+                told: Vec::new(),
+                voice: Some(worded),
+            }),
+        }
+    }
+
     fn say(&mut self, session: &mut Session, task: &Task, turn: Turn) -> Result<Heard, StateError> {
         self.turns += 1;
         let at = self.messages.len();
@@ -184,6 +199,7 @@ impl Dialogue {
                 message: at,
                 acts: answer.acts,
                 told: answer.told,
+                voice: None,
             });
             if let Some(text) = &user {
                 self.messages.push(Message::text(Role::User, text.as_str()));

@@ -1,6 +1,7 @@
 //! Training data in the forms that other trainers read. Which turns carry loss is the same in all of them:
 //! those that [`trl_row`] marks.
 
+use practicum_chat::{ChatTemplate, Conversation, Refused, RowOptions, TemplateError};
 use serde_json::{Value, json};
 
 use crate::export::trl_row;
@@ -20,19 +21,30 @@ pub enum Format {
     MsSwift,
     /// Axolotl's `type: chat_template` with `message_field_training: train`.
     Axolotl,
+    /// verl's conversations for supervised training, as JSON text: a table of nested types would pad arguments and
+    /// schemas with nulls. [`VERL_DATASET`] reads them, and the loss flags, which verl's own class lacks.
+    VerlSft,
     /// verl's prompts for reinforcement learning.
     VerlRl,
+    /// The text of a model's own template in pieces, each with or without loss: Axolotl's `type: input_output`.
+    /// Needs the template, see [`segments`].
+    Segments,
 }
+
+/// A class for verl's `data.custom_cls`, which reads the rows of [`Format::VerlSft`].
+pub const VERL_DATASET: &str = include_str!("formats/verl_dataset.py");
 
 impl Format {
     /// All forms.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Trl,
         Self::TrlTurns,
         Self::LlamaFactory,
         Self::MsSwift,
         Self::Axolotl,
+        Self::VerlSft,
         Self::VerlRl,
+        Self::Segments,
     ];
 
     /// The name on the command line.
@@ -43,7 +55,9 @@ impl Format {
             Self::LlamaFactory => "llama-factory",
             Self::MsSwift => "ms-swift",
             Self::Axolotl => "axolotl",
+            Self::VerlSft => "verl-sft",
             Self::VerlRl => "verl-rl",
+            Self::Segments => "segments",
         }
     }
 
@@ -52,7 +66,8 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The rows of a trajectory. `tools` are those that the agent had, as it read them.
+    /// The rows of a trajectory. `tools` are those that the agent had, as it read them. [`Format::Segments`] has none
+    /// without a template.
     pub fn rows(self, trajectory: &Trajectory, tools: &[Value]) -> Vec<Value> {
         let row = trl_row(trajectory, tools);
         match self {
@@ -75,9 +90,43 @@ impl Format {
                 })
                 .collect(),
             Self::MsSwift => vec![swift(&row)],
+            Self::VerlSft => vec![json!({
+                "id": row["id"],
+                "messages": row["messages"].to_string(),
+                "tools": row["tools"],
+            })],
             Self::VerlRl => vec![verl_rl(trajectory, &row)],
+            Self::Segments => Vec::new(),
         }
     }
+}
+
+/// The rows of [`Format::Segments`], and the turns that the template leaves out: a text in pieces, and for each
+/// whether it carries loss.
+///
+/// # Errors
+/// When the template refuses the conversation.
+pub fn segments(
+    trajectory: &Trajectory,
+    tools: &[Value],
+    template: &ChatTemplate,
+    options: RowOptions,
+) -> Result<(Vec<Value>, Vec<Refused>), TemplateError> {
+    let row = trl_row(trajectory, tools);
+    let marked = messages(&row);
+    let conversation = Conversation {
+        messages: &trajectory.messages,
+        tools,
+    };
+    let made = template.rows(conversation, |at| marked[at]["train"] == true, options)?;
+    let rows = made.rows.iter().map(|own| {
+        let pieces = own.pieces().into_iter();
+        let pieces: Vec<Value> = pieces
+            .map(|(text, loss)| json!({"label": loss, "text": text}))
+            .collect();
+        json!({"id": row["id"], "segments": pieces})
+    });
+    Ok((rows.collect(), made.refused))
 }
 
 fn messages(row: &Value) -> &[Value] {

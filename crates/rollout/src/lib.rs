@@ -7,7 +7,9 @@
 
 mod agents;
 mod attribution;
+mod card;
 mod dialogue;
+mod dress;
 mod episode;
 mod export;
 mod fleet;
@@ -21,14 +23,16 @@ mod trajectory;
 mod user;
 
 pub use agents::{Action, Agent, Observation, Reference};
+pub use card::Card;
 pub use dialogue::{Dialogue, Heard, Turn};
+pub use dress::{Dressed, dress};
 pub use episode::{
     Episode, EpisodeLimits, Keep, finish_tool, run_episode, system_message, tools_of,
 };
 pub use export::trl_row;
 pub use fleet::{Fleet, FleetError, FleetOptions, Ground, Progress, RunFile};
-pub use formats::Format;
-pub use funnel::{Funnel, STAGES, StageCount};
+pub use formats::{Format, VERL_DATASET, segments};
+pub use funnel::{Dropped, Funnel, FunnelOptions, Origin, STAGES, StageCount};
 pub use log::{LogError, TrajectoryLog};
 pub use model::{ModelAgent, Speech};
 pub use replay::{Difference, Replayed, replay};
@@ -36,4 +40,4 @@ pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, 
 pub use trajectory::{
     Ending, Fault, Group, ModelRecord, StepRecord, Trajectory, TurnRecord, VERSION,
 };
-pub use user::{TemplateUser, UserMemory, UserRecord, UserTurn};
+pub use user::{ModelVoice, Refusal, TemplateUser, UserMemory, UserRecord, UserTurn, Worded};

@@ -108,10 +108,11 @@ fn the_funnel_holds_back_what_failed_and_what_repeats() {
     }
     assert!(!kept.is_empty());
     for trajectory in kept {
-        let (stage, _) = funnel
+        let held = funnel
             .decide(trajectory, task_of(&trajectory.task))
             .unwrap_err();
-        assert_eq!(stage, "duplicates");
+        assert_eq!(held.stage, "duplicates");
+        assert!(held.detail.is_some());
     }
     let counts = funnel.counts();
     for pair in counts.windows(2) {

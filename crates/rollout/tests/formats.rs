@@ -1,15 +1,15 @@
-//! Exports keep what a trajectory says and mark the same turns for loss; Python's `datasets` and
-//! `transformers` load and render them where they are installed.
+//! Exports keep what a trajectory says and mark the same turns for loss. That Python loads them is shown in
+//! practicum-cli's tests.
 #![allow(clippy::unwrap_used)]
 
 mod oracle;
 
 use std::path::Path;
-use std::process::Command;
 
 use oracle::world_with_tasks;
+use practicum_chat::{ChatTemplate, RowOptions};
 use practicum_rollout::{
-    Format, Options, Trajectory, read_trajectories, run_world, tools_of, trl_row,
+    Format, Options, Trajectory, read_trajectories, run_world, segments, tools_of, trl_row,
 };
 use serde_json::Value;
 
@@ -68,59 +68,27 @@ fn every_form_trains_the_same_turns() {
             lost.filter(|message| message["loss"] == true).count(),
             trained
         );
+        let verl = Format::VerlSft.rows(own, &tools).remove(0);
+        let all: Vec<Value> = serde_json::from_str(verl["messages"].as_str().unwrap()).unwrap();
+        assert_eq!(&all, messages);
+
+        let jinja = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+        let template = ChatTemplate::new(jinja, Some("</s>")).unwrap();
+        let (rows, refused) = segments(own, &tools, &template, RowOptions::default()).unwrap();
+        assert_eq!((rows.len(), refused.len()), (1, 0));
+        let pieces = rows[0]["segments"].as_array().unwrap();
+        let lost = pieces.iter().filter(|own| own["label"] == true);
+        assert_eq!(lost.clone().count(), trained);
+        for piece in lost {
+            let text = piece["text"].as_str().unwrap();
+            assert!(
+                text.ends_with("</s>") && !text.contains("<assistant>"),
+                "{text}"
+            );
+        }
         let prompt = Format::VerlRl.rows(own, &tools).remove(0);
         assert_eq!(prompt["prompt"].as_array().unwrap().len(), 2);
     }
     // Mistakes are in the context, and carry no loss.
     assert!(masked > 5, "{masked}");
-}
-
-const LOADS: &str = r#"
-import json, sys
-import datasets
-folder = sys.argv[1]
-for name in sys.argv[2:]:
-    rows = [json.loads(line) for line in open(f"{folder}/{name}.jsonl")]
-    loaded = datasets.load_dataset("json", data_files=f"{folder}/{name}.jsonl", split="train", cache_dir=folder + "/cache")
-    assert loaded.num_rows == len(rows), name
-    tools = json.loads(rows[0].get("tools") or rows[0]["extra_info"]["tools"])
-    assert tools[-1]["function"]["name"] == "finish"
-    # Nested rows that Arrow pads with nulls would leak them into prompts: arguments and schemas are text.
-    for row in loaded:
-        for message in row.get("messages") or []:
-            for call in message.get("tool_calls") or []:
-                assert isinstance(json.loads(call["function"]["arguments"]), dict)
-print("loaded", datasets.__version__)
-"#;
-
-#[test]
-fn python_loads_them() {
-    let has = Command::new("python3")
-        .args(["-c", "import datasets"])
-        .output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: python3 has no `datasets`");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let (tools, all) = trajectories(folder.path());
-    for format in Format::ALL {
-        let text: String = all
-            .iter()
-            .flat_map(|own| format.rows(own, &tools))
-            .map(|row| format!("{row}\n"))
-            .collect();
-        std::fs::write(folder.path().join(format!("{}.jsonl", format.name())), text).unwrap();
-    }
-    let output = Command::new("python3")
-        .args(["-c", LOADS, folder.path().to_str().unwrap()])
-        .args(Format::ALL.map(Format::name))
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{out}\n{err}");
-    println!("{out}");
 }

@@ -268,3 +268,54 @@ fn a_claim_ends_the_conversation_and_a_question_does_not() {
     };
     assert_eq!((end, turns), (Ending::UserGaveUp, 13));
 }
+
+/// By the names of the tools' parameters nothing has to be understood: whose column it is decides.
+#[test]
+fn names_of_parameters_are_answered_exactly() {
+    let (mut told, mut unclear, mut unknown) = (0, 0, 0);
+    for name in WORLDS {
+        let (world, tasks) = world_with_tasks(name, 4);
+        for task in &tasks {
+            let state = world.state(&task.state).unwrap();
+            let mut session = state.session(task.seed).unwrap();
+            for (at, slot) in task.slots.iter().enumerate() {
+                let mut user = TemplateUser::new(task);
+                let asks = [slot.about.clone()];
+                let turn = user
+                    .hear_asking("Please tell me.", &asks, &mut session)
+                    .unwrap();
+                let reply = turn.reply.unwrap();
+                let same = task.slots.iter().filter(|own| own.about == slot.about);
+                if same.count() > 1 && turn.told.is_empty() {
+                    assert!(reply.starts_with("Which do you mean"), "{reply}");
+                    unclear += 1;
+                } else {
+                    assert_eq!(turn.told, [at], "{} {}: {reply}", task.id, slot.about);
+                    assert!(reply.contains(&slot.said), "{reply}");
+                    told += 1;
+                }
+            }
+            for tool in world.tools() {
+                for parameter in tool.parameters() {
+                    let mut user = TemplateUser::new(task);
+                    let asks = [format!("{}.{}", tool.name, parameter.name)];
+                    let turn = user.hear_asking("", &asks, &mut session).unwrap();
+                    if turn.told.is_empty() {
+                        assert!(is_honest(&turn), "{turn:?}");
+                        unknown += 1;
+                    }
+                    // What is told is of the parameter's column, or is this very argument.
+                    let column = tool.flow.column_of(&parameter.name, world.schema());
+                    for at in turn.told {
+                        let about = &task.slots[at].about;
+                        let fits = *about == asks[0]
+                            || column.is_some() && world.schema().resolve(about) == column;
+                        assert!(fits, "{about} for {}", asks[0]);
+                    }
+                }
+            }
+        }
+    }
+    assert!(told > 40 && unknown > 400, "{told} {unclear} {unknown}");
+    println!("{told} told, {unclear} asked back, {unknown} honestly not known");
+}

@@ -665,8 +665,8 @@ impl Episodes {
     }
 
     fn say(&self, id: &str, held: &mut Held, act: &Act<'_>) -> Result<Reply, EpisodesError> {
-        let text = match serde_json::from_str(act.arguments) {
-            Ok(Say { text }) => text,
+        let Say { text, asks } = match serde_json::from_str(act.arguments) {
+            Ok(said) => said,
             Err(error) => return Ok(invalid(&error)),
         };
         let Some(task) = self.task(&held.story.start)? else {
@@ -677,16 +677,15 @@ impl Episodes {
         }
         let name = held.session(id);
         let mut user = TemplateUser::resume(task, held.story.memory());
-        let agreement = self
+        let turn = self
             .sessions
-            .with(&name, |session| user.agree(&text, session))??;
-        let reply = if agreement.is_some() {
-            TemplateUser::YES.to_string()
-        } else if let Some(reply) = user.answer(&text) {
-            reply
-        } else {
-            return self.end(id, held, act, Ending::UserGaveUp, None, Some(text));
+            .with(&name, |session| user.hear_asking(&text, &asks, session))??;
+        // A claim in words ends nothing here: the agent has `finish` for that.
+        let Some(reply) = turn.reply else {
+            let ending = turn.ending.unwrap_or(Ending::UserGaveUp);
+            return self.end(id, held, act, ending, None, Some(text));
         };
+        let agreement = turn.agreement;
         let said = Said {
             request: act.request.map(Into::into),
             reply,
@@ -853,6 +852,9 @@ impl Ended {
 #[serde(deny_unknown_fields)]
 struct Say {
     text: String,
+    /// What it asks for, by the names of parameters: the structured door.
+    #[serde(default)]
+    asks: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -880,7 +882,14 @@ fn say_tool() -> Value {
             "parameters": {
                 "type": "object",
                 "required": ["text"],
-                "properties": {"text": {"type": "string", "description": "What the user reads."}}
+                "properties": {
+                    "text": {"type": "string", "description": "What the user reads."},
+                    "asks": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "Names of the tools' parameters whose values are asked for, if the text asks for any."
+                    }
+                }
             }
         }
     })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use practicum_rollout::{read_trajectories, tools_of, trl_row};
+use practicum_rollout::{Card, Origin, read_trajectories, tools_of, trl_row};
 use practicum_table::{AtomicFile, Column, Kind, TableError, TableWriter};
 use serde::{Deserialize, Serialize};
 
@@ -76,10 +76,12 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         None
     };
     let mut group: Vec<[String; 6]> = Vec::new();
+    let mut card = Card::default();
     let worlds = worlds(&author_folder)?;
     for (at, (name, path)) in worlds.iter().enumerate() {
         let world = load(path)?;
         let tools = tools_of(&world);
+        let licences = Origin::of(&world).licences;
         let before = report.rows;
         let mut failure: Option<CommandError> = None;
         read_trajectories(
@@ -90,6 +92,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
                 }
                 let row = trl_row(&trajectory, &tools);
                 report.rows += 1;
+                card.add(&trajectory, &licences);
                 *report.kinds.entry(trajectory.kind.clone()).or_default() += 1;
                 if let Some(lines) = &mut lines
                     && let Err(error) = writeln!(lines, "{row}")
@@ -112,7 +115,7 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         }
         if report.rows > before {
             report.worlds += 1;
-            for licence in licences_of(&world) {
+            for licence in licences {
                 *report.licences.entry(licence).or_default() += 1;
             }
         }
@@ -131,10 +134,15 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         table.finish().map_err(table_error)?;
     }
     let funnel: FunnelReport = read_json(&funnel_folder.join("report.json"))?;
-    write_whole(
-        &folder.join("card.md"),
-        card(context, &report, &funnel).as_bytes(),
-    )?;
+    let mut files = Vec::new();
+    for name in &report.files {
+        let path = folder.join(name);
+        let bytes = std::fs::read(&path).map_err(|error| io_error(&path, &error))?;
+        let digest = blake3::hash(&bytes).to_string();
+        files.push((name.clone(), report.rows, digest));
+    }
+    let text = card.text(&context.recipe.name, &funnel.stages, &files);
+    write_whole(&folder.join("card.md"), text.as_bytes())?;
     write_json(&folder.join("report.json"), &report)?;
     context.folder.finish(NAME)?;
     progress.done(&summary(&report));
@@ -159,39 +167,4 @@ fn write_group(
     }
     let column = |at: usize| Column::Text(group.iter().map(|row| row[at].clone()).collect());
     table.write((0..6).map(column).collect())
-}
-
-fn licences_of(world: &practicum_world::World) -> Vec<String> {
-    world
-        .file()
-        .provenance
-        .get("licences")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(toml::Value::as_str)
-        .map(str::to_string)
-        .collect()
-}
-
-/// The data card: what is in it, how it was made, under which terms.
-fn card(context: &Context, report: &ExportReport, funnel: &FunnelReport) -> String {
-    let mut text = format!(
-        "# Data card: {}\n\nOracle demonstrations in template English, made without a language model: good for testing a\npipeline, for warming up small models and as the rejection floor. A model that will be deployed needs\nrollouts by a strong model.\n\n| | |\n|---|---|\n| rows | {} |\n| worlds | {} |\n| seed | {} |\n| entered the funnel | {} |\n",
-        context.recipe.name, report.rows, report.worlds, context.recipe.seed, funnel.entered
-    );
-    for stage in &funnel.stages {
-        text.push_str(&format!("| passed {} | {} |\n", stage.stage, stage.passed));
-    }
-    text.push_str("\n| kind | rows |\n|---|---|\n");
-    for (kind, rows) in &report.kinds {
-        text.push_str(&format!("| {kind} | {rows} |\n"));
-    }
-    text.push_str("\n| licence of the specs behind a world | worlds |\n|---|---|\n");
-    for (licence, worlds) in &report.licences {
-        let licence = licence.replace(['|', '\n'], " ");
-        text.push_str(&format!("| {licence} | {worlds} |\n"));
-    }
-    text.push_str("\nLoss belongs on the messages whose `train` is true: the agent's turns, without those whose call failed.\n");
-    text
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use practicum_rollout::{Funnel, StageCount, read_trajectories};
+use practicum_rollout::{Dropped, Funnel, Origin, StageCount, read_trajectories};
 use practicum_task::Task;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
-use super::task::{read_tasks, worlds};
+use super::task::{load, read_tasks, worlds};
 use crate::error::{CommandError, Result};
 use crate::progress::Progress;
 use crate::run_folder::{Due, read_json, write_json, write_whole};
@@ -40,31 +40,32 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     let mut report = FunnelReport::default();
     let (mut kept, mut dropped) = (String::new(), String::new());
     let worlds = worlds(&author_folder)?;
-    for (at, (name, _)) in worlds.iter().enumerate() {
+    for (at, (name, path)) in worlds.iter().enumerate() {
+        funnel.add_origin(name, Origin::of(&load(path)?));
         let tasks: BTreeMap<String, Task> = read_tasks(&task_folder.join(format!("{name}.jsonl")))?
             .into_iter()
             .map(|task| (task.id.clone(), task))
             .collect();
-        read_trajectories(&rollout_folder.join(format!("{name}.jsonl")), |trajectory| {
-            if trajectory.messages.is_empty() {
-                return;
-            }
-            let Some(task) = tasks.get(&trajectory.task) else {
-                return;
-            };
-            report.entered += 1;
-            match funnel.decide(&trajectory, task) {
-                Ok(()) => {
-                    report.kept += 1;
-                    kept.push_str(&trajectory.id);
-                    kept.push('\n');
+        read_trajectories(
+            &rollout_folder.join(format!("{name}.jsonl")),
+            |trajectory| {
+                if trajectory.messages.is_empty() {
+                    return;
                 }
-                Err((stage, reason)) => {
-                    let line = serde_json::json!({"id": trajectory.id, "stage": stage, "reason": reason});
-                    dropped.push_str(&format!("{line}\n"));
+                let Some(task) = tasks.get(&trajectory.task) else {
+                    return;
+                };
+                report.entered += 1;
+                match funnel.decide(&trajectory, task) {
+                    Ok(()) => {
+                        report.kept += 1;
+                        kept.push_str(&trajectory.id);
+                        kept.push('\n');
+                    }
+                    Err(held) => dropped.push_str(&dropped_line(&trajectory.id, &held)),
                 }
-            }
-        })
+            },
+        )
         .map_err(|error| CommandError::work(error.to_string()))?;
         progress.at(at + 1, worlds.len());
     }
@@ -75,6 +76,17 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     context.folder.finish(NAME)?;
     progress.done(&summary(&report));
     Ok(())
+}
+
+/// A line of `dropped.jsonl`.
+pub(crate) fn dropped_line(id: &str, held: &Dropped) -> String {
+    let line = serde_json::json!({
+        "id": id,
+        "stage": held.stage,
+        "reason": held.reason,
+        "detail": held.detail,
+    });
+    format!("{line}\n")
 }
 
 fn summary(report: &FunnelReport) -> String {

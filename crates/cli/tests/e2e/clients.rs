@@ -13,7 +13,7 @@ use crate::serving::{Serving, Shop};
 use crate::support::{Bench, workspace};
 
 /// A virtual environment with these packages; None where they cannot be installed.
-fn environment(name: &str, packages: &[&str]) -> Option<PathBuf> {
+pub(crate) fn environment(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let folder = workspace().join("target/clients").join(name);
     let whole = folder.join("whole");
     std::fs::create_dir_all(&folder).unwrap();
@@ -50,7 +50,7 @@ fn environment(name: &str, packages: &[&str]) -> Option<PathBuf> {
 
 /// Runs a program of an environment to its end, and gives what it printed.
 #[track_caller]
-fn run(program: &Path, arguments: &[&str], bench: &Bench) -> String {
+pub(crate) fn run(program: &Path, arguments: &[&str], bench: &Bench) -> String {
     let ran = Command::new(program)
         .args(arguments)
         .current_dir(bench.path(""))
@@ -67,7 +67,7 @@ fn run(program: &Path, arguments: &[&str], bench: &Bench) -> String {
     out
 }
 
-fn script(name: &str) -> String {
+pub(crate) fn script(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     folder.join(name).to_str().unwrap().to_string()
 }

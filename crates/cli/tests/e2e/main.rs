@@ -4,10 +4,12 @@
 mod bad_input;
 mod bench_acebench;
 mod bench_tau2;
+mod chat_templates;
 mod clients;
 mod commands;
 mod docs;
 mod export_recipe;
+mod exports;
 #[path = "../../../rollout/tests/oracle/mod.rs"]
 mod oracle;
 mod quickstart;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use practicum_client::{Client, ClientError, Clock, Usage};
+use practicum_task::Task;
 use practicum_world::StateError;
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -28,6 +29,7 @@ use crate::episode::{EpisodeLimits, Keep};
 use crate::log::{Brief, Key, LogError, TrajectoryLog};
 use crate::model::ModelAgent;
 use crate::trajectory::{Ending, Fault, Trajectory, TurnRecord};
+use crate::user::ModelVoice;
 
 /// How episodes are run.
 #[derive(Debug, Clone)]
@@ -136,6 +138,8 @@ pub struct Fleet {
     /// How many more sessions may keep their connection while the model thinks.
     seats: AtomicUsize,
     states: Mutex<States>,
+    /// A model that words what the user says, and its endpoint.
+    voice: Option<(ModelVoice, Client)>,
 }
 
 struct ClockOf(Clock);
@@ -221,7 +225,15 @@ impl Fleet {
             options,
             clock: ClockOf(clock),
             states: Mutex::default(),
+            voice: None,
         })
+    }
+
+    /// With a model that words what the user says, behind an endpoint of its own or the agent's.
+    #[must_use]
+    pub fn with_voice(mut self, voice: ModelVoice, client: Client) -> Self {
+        self.voice = Some((voice, client));
+        self
     }
 
     /// Runs every attempt that has no verdict in the folder yet, and writes each as it ends:
@@ -287,6 +299,7 @@ impl Fleet {
             limits: self.options.limits,
             errors: self.options.errors,
             tokens: self.options.tokens,
+            voice: self.voice.as_ref().map(|(voice, _)| voice.clone()),
             worlds: self
                 .grounds
                 .iter()
@@ -301,6 +314,8 @@ impl Fleet {
         let there: RunFile = serde_json::from_slice(&fs::read(&path)?).map_err(io::Error::from)?;
         let differs = if there.model != own.model {
             "model, sampling or seed"
+        } else if there.voice != own.voice {
+            "user's voice"
         } else if (there.limits, there.errors, there.tokens) != (own.limits, own.errors, own.tokens)
         {
             "limit"
@@ -397,6 +412,7 @@ impl Fleet {
                                     trajectory.fault,
                                     trajectory.usage,
                                 );
+                                progress.count_voice(&trajectory.user);
                             }
                             Err(error) => books.stop(error.into()),
                         }
@@ -463,6 +479,9 @@ impl Fleet {
             Dialogue::begin(session, task, self.options.limits, Keep::Trajectory)
         })?;
         dialogue = dialogue.with_errors(self.options.errors);
+        let opening = task.intent.clone();
+        self.voiced(&mut dialogue, task, attempt, "", &opening)
+            .await?;
         let mut turns: Vec<TurnRecord> = Vec::new();
         let mut usage = Usage::default();
         loop {
@@ -512,7 +531,13 @@ impl Fleet {
             let (turn, raw) = self.agent.speech.turn(completion);
             record.raw = raw;
             turns.push(record);
+            let said = self.voice.is_some().then(|| turn.content.clone());
             let heard = held.with(|session| dialogue.take(session, task, turn))?;
+            if let (Some(said), Some(answer)) = (&said, &heard.user) {
+                held.rest()?;
+                self.voiced(&mut dialogue, task, attempt, said, answer)
+                    .await?;
+            }
             if heard.ending.is_some() {
                 break;
             }
@@ -540,6 +565,40 @@ impl Fleet {
         trajectory.usage = Some(usage);
         trajectory.took_ms = Some(millis((self.clock.0)().saturating_sub(begun)));
         Ok(trajectory)
+    }
+
+    /// What the user says, in the voice's words where there is one.
+    async fn voiced(
+        &self,
+        dialogue: &mut Dialogue,
+        task: &Task,
+        attempt: u32,
+        heard: &str,
+        template: &str,
+    ) -> Result<(), NoVerdict> {
+        let Some((voice, client)) = &self.voice else {
+            return Ok(());
+        };
+        // Another seed than the agent's at the same place.
+        let place = dialogue.messages().len() | 1 << 20;
+        let seed = self.agent.seed_of(&task.id, attempt, place);
+        let worded = voice.word(client, &task.slots, heard, template, seed).await;
+        match worded {
+            Ok(worded) => dialogue.voice(worded),
+            // What the user has to say is too long for the model: the template says it.
+            Err(ClientError::ContextLength(_)) => {}
+            Err(ClientError::Budget(_)) => return Err(NoVerdict::Spent),
+            Err(error) if error.is_final() => {
+                return Err(NoVerdict::Stop(FleetError::Client(error)));
+            }
+            Err(error) => {
+                return Err(NoVerdict::Infrastructure(format!(
+                    "voice, {}: {error}",
+                    error.kind()
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn left(&self, begun: Duration) -> Option<Duration> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::episode::EpisodeLimits;
 use crate::trajectory::{Fault, ModelRecord};
+use crate::user::{ModelVoice, UserRecord};
 
 /// What a run is of: `run.json`. Another run cannot go on in its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct RunFile {
     /// Tokens of an episode's replies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
+    /// The model that words what the user says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<ModelVoice>,
     /// The worlds' digests by name.
     pub worlds: BTreeMap<String, String>,
 }
@@ -50,6 +54,10 @@ pub struct Progress {
     pub failed_tries: u64,
     /// Tokens of all episodes with a verdict.
     pub usage: Usage,
+    /// Messages of the user that a model was to word, in this process; of these, those that the template said in
+    /// the end; and words of the model that were not said.
+    #[serde(default)]
+    pub voiced: [usize; 3],
     /// Seconds since this process began.
     pub seconds: f64,
     /// Attempts that got their verdict in this process.
@@ -68,6 +76,14 @@ impl Progress {
             *self.faults.entry(fault.name().into()).or_default() += 1;
         }
         self.usage.add(usage.unwrap_or_default());
+    }
+
+    pub(super) fn count_voice(&mut self, user: &[UserRecord]) {
+        for worded in user.iter().filter_map(|own| own.voice.as_ref()) {
+            self.voiced[0] += 1;
+            self.voiced[1] += usize::from(worded.text == worded.template);
+            self.voiced[2] += worded.refused.len();
+        }
     }
 
     /// Faults of user, world or verifier: set aside in the attributable rate.

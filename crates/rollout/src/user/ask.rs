@@ -157,6 +157,39 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// What names of parameters or columns ask for: `email`, `get_order.order_id`, `customers.email`.
+    pub(crate) fn named(&self, world: &World, names: &[String]) -> Asked {
+        let mut asked = Asked::default();
+        for name in names {
+            let (whose, last) = name
+                .rsplit_once('.')
+                .map_or((None, name.as_str()), |(a, b)| (Some(a), b));
+            // The columns that tools' parameters of that name stand for.
+            let tools = world.tools().iter();
+            let columns: BTreeSet<ColumnRef> = tools
+                .filter(|tool| whose.is_none_or(|whose| whose == tool.name))
+                .filter_map(|tool| tool.flow.column_of(last, world.schema()))
+                .chain(world.schema().resolve(name))
+                .collect();
+            let mut slots: Vec<usize> = (0..self.slots.len())
+                .filter(|at| {
+                    let about = &self.slots[*at].about;
+                    about == name
+                        || self.column_of[*at].is_some_and(|own| columns.contains(&own))
+                        || whose.is_none() && about.rsplit(['.', '/']).next() == Some(last)
+                })
+                .collect();
+            match slots.len() {
+                0 => asked.unknown.push(words(last).join(" ")),
+                1 => asked.slots.append(&mut slots),
+                // Two readers' cities: the name does not decide.
+                _ => asked.unclear.append(&mut slots),
+            }
+        }
+        asked.slots.dedup();
+        asked
+    }
+
     /// What a sentence that asks for something asks for.
     pub(crate) fn asked(&self, sentence: &str) -> Asked {
         let said = words(sentence);

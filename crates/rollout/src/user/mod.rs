@@ -8,6 +8,7 @@
 mod acts;
 mod ask;
 mod fields;
+mod voice;
 
 use practicum_task::{Slot, Task, agreement, is_proposal, second_thoughts, users_call};
 use practicum_world::{Actor, Agreement, Answer, Outcome, Session, StateError};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::acts::{Sentence, claim, closes, is_general, sentences};
 use self::ask::{Asked, Index};
+pub use self::voice::{ModelVoice, Refusal, Worded};
 use crate::trajectory::Ending;
 
 /// A user who holds a ledger and words it by template.
@@ -73,13 +75,16 @@ pub struct UserTurn {
 /// What the user understood of a message, and told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRecord {
-    /// Position of the agent's message.
+    /// Position of the agent's message; of the request itself, where a model words it.
     pub message: usize,
     /// What it was understood as.
     pub acts: Vec<String>,
     /// Positions in the task's slots of what was told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<usize>,
+    /// What a model's voice made of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<Worded>,
 }
 
 /// The agent's turns after which the user gives up.
@@ -136,16 +141,39 @@ impl<'a> TemplateUser<'a> {
         }
         let world = session.world().clone();
         let index = Index::new(&world, self.slots);
-        Ok(self.respond(said, Some(&index)))
+        Ok(self.respond(said, &index))
     }
 
-    /// Does with a tool of the user's own what the agent asks for, or gives the agreement to a proposal that
-    /// names in full something that the user wants; what the user says then is [`Self::YES`]. None for everything else, which [`Self::answer`] answers. Of the session
-    /// only the ids that it made and the number of calls are asked, never its state.
+    /// Hears a message that says beside its text what it asks for: names of parameters of the world's tools, or of
+    /// columns. Nothing is guessed from the words; a proposal is read as ever. None without any.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn agree(
+    pub fn hear_asking(
+        &mut self,
+        said: &str,
+        asks: &[String],
+        session: &mut Session,
+    ) -> Result<UserTurn, StateError> {
+        if asks.is_empty() || is_proposal(said) {
+            return self.hear(said, session);
+        }
+        self.memory.turns += 1;
+        if self.memory.turns > PATIENCE {
+            return Ok(gave_up("patience"));
+        }
+        let world = session.world().clone();
+        let asked = Index::new(&world, self.slots).named(&world, asks);
+        Ok(self.tell(said, &asked))
+    }
+
+    /// Does with a tool of the user's own what the agent asks for, or gives the agreement to a proposal that
+    /// names in full something that the user wants; what the user says then is [`Self::YES`]. None for everything else. Of the
+    /// session only the ids that it made and the number of calls are asked, never its state.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    fn agree(
         &mut self,
         said: &str,
         session: &mut Session,
@@ -172,13 +200,7 @@ impl<'a> TemplateUser<'a> {
     /// What the user says to a proposal that is agreed to.
     pub const YES: &'static str = "Yes, please go ahead.";
 
-    /// The answer to something that the agent says, where the world is not at hand: only what stands in the
-    /// ledger is recognised, and a claim does not end the conversation. None when the user gives up.
-    pub fn answer(&mut self, said: &str) -> Option<String> {
-        self.respond(said, None).reply
-    }
-
-    fn respond(&mut self, said: &str, index: Option<&Index<'_>>) -> UserTurn {
+    fn respond(&mut self, said: &str, index: &Index<'_>) -> UserTurn {
         self.memory.turns += 1;
         if self.memory.turns > PATIENCE {
             return gave_up("patience");
@@ -206,10 +228,7 @@ impl<'a> TemplateUser<'a> {
                 // "Can you confirm the date?" names no date.
                 && (mentioned || !sentence.text.to_lowercase().contains("confirm the"));
             if !proposes {
-                asked.add(match index {
-                    Some(index) => index.asked(sentence.text),
-                    None => self.asked_by_name(sentence.text),
-                });
+                asked.add(index.asked(sentence.text));
             }
         }
         if !asked.is_empty() {
@@ -230,14 +249,9 @@ impl<'a> TemplateUser<'a> {
             return plain("general", format!("As I said: {}", self.intent));
         }
         // What answers a question holds a number or a word of the world; gibberish does not.
-        let states = index.is_some_and(|index| {
-            self.wants_to_know()
-                && (said.bytes().any(|byte| byte.is_ascii_digit())
-                    || index.is_about_the_world(said))
-        });
-        if index.is_some()
-            && let Some(outcome) = claim(said, &sentences, states)
-        {
+        let states = self.wants_to_know()
+            && (said.bytes().any(|byte| byte.is_ascii_digit()) || index.is_about_the_world(said));
+        if let Some(outcome) = claim(said, &sentences, states) {
             return UserTurn {
                 reply: Some("Thank you, that is all.".into()),
                 claim: Some(outcome),
@@ -265,22 +279,6 @@ impl<'a> TemplateUser<'a> {
     /// The user asked a question, and wants nothing changed.
     fn wants_to_know(&self) -> bool {
         !self.task.expectation.facts.is_empty() && !self.task.gold.iter().any(|call| call.writes)
-    }
-
-    /// Slots whose name stands in the sentence.
-    fn asked_by_name(&self, sentence: &str) -> Asked {
-        let said = fields::words(sentence);
-        let named = |slot: &Slot| {
-            let mut name = fields::words(&slot.name);
-            name.retain(|word| !["the", "of", "a", "an"].contains(&word.as_str()));
-            !name.is_empty() && name.iter().all(|word| said.contains(word))
-        };
-        Asked {
-            slots: (0..self.slots.len())
-                .filter(|at| named(&self.slots[*at]))
-                .collect(),
-            ..Asked::default()
-        }
     }
 
     /// Tells what was asked for, and says honestly what the user has no value for.
@@ -356,7 +354,7 @@ impl<'a> TemplateUser<'a> {
     }
 
     /// A question that names nothing that is known: among what it offers may be what the user wants.
-    fn choose(&self, said: &str, index: Option<&Index<'_>>) -> UserTurn {
+    fn choose(&self, said: &str, index: &Index<'_>) -> UserTurn {
         let answer = Answer::new(said);
         let offered: Vec<usize> = (0..self.slots.len())
             .filter(|at| {
@@ -376,7 +374,7 @@ impl<'a> TemplateUser<'a> {
                 ..UserTurn::default()
             };
         }
-        if index.is_none_or(|index| index.is_about_the_world(said)) {
+        if index.is_about_the_world(said) {
             return plain(
                 "ask unknown",
                 format!("I don't have that. As I said: {}", self.intent),

@@ -102,6 +102,33 @@ fn nothing_is_judged_before_the_end_or_done_after_it() {
 }
 
 #[test]
+fn a_user_is_asked_by_the_names_of_parameters() {
+    let (_, tasks) = shop();
+    let episodes = episodes();
+    let mut told = 0;
+    for (at, own) in tasks.iter().enumerate() {
+        let id = format!("asks-{at}");
+        episodes.begin(&id, &task(&own.id), NOW).unwrap();
+        for slot in &own.slots {
+            let asks = json!({"text": "Please tell me.", "asks": [slot.about]});
+            let reply = act(&episodes, &id, "say", &asks).reply.content();
+            told += usize::from(reply.contains(&slot.said));
+            assert!(
+                reply.contains(&slot.said) || reply.contains("Which do you mean"),
+                "{reply}"
+            );
+        }
+        let asks = json!({"text": "And?", "asks": ["no_such_parameter"]});
+        let reply = act(&episodes, &id, "say", &asks).reply.content();
+        assert!(
+            reply.contains("I don't have the no such parameter"),
+            "{reply}"
+        );
+    }
+    assert!(told > 5, "{told}");
+}
+
+#[test]
 fn wrong_acts_are_told_and_change_nothing() {
     let (_, tasks) = shop();
     let episodes = episodes();
@@ -109,6 +136,7 @@ fn wrong_acts_are_told_and_change_nothing() {
     for (tool, arguments) in [
         ("say", "{}"),
         ("say", r#"{"text": 3}"#),
+        ("say", r#"{"text": "Which?", "asks": "email"}"#),
         ("finish", r#"{"outcome": "won"}"#),
         ("finish", "[1,"),
         ("no_such_tool", "{}"),

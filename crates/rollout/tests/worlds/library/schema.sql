@@ -1,0 +1,6 @@
+CREATE TABLE readers (
+  reader_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  email TEXT NOT NULL UNIQUE,
+  city TEXT NOT NULL
+) STRICT;

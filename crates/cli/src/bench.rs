@@ -5,6 +5,7 @@
 mod acebench;
 mod overlap;
 mod tau2;
+mod tau2_score;
 
 use clap::Subcommand;
 
@@ -28,6 +29,8 @@ pub(crate) enum Command {
 pub(crate) enum Score {
     /// ACEBench: normal, special and agent categories.
     Acebench(acebench::Arguments),
+    /// tau2-bench: a file of results in its own format, graded again.
+    Tau2(tau2_score::Arguments),
 }
 
 /// The benchmarks whose environments are ported.
@@ -41,6 +44,7 @@ pub(crate) enum Replay {
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Score(Score::Acebench(arguments)) => acebench::run(arguments),
+        Command::Score(Score::Tau2(arguments)) => tau2_score::run(arguments),
         Command::Overlap(arguments) => overlap::run(arguments),
         Command::Replay(Replay::Tau2(arguments)) => tau2::run(arguments),
     }

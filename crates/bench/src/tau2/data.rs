@@ -102,6 +102,14 @@ impl Benchmark {
         Self::json(&self.file(domain, "tasks.json"))
     }
 
+    /// All tasks of a domain as they stand in its file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn task_documents(&self, domain: Domain) -> Result<Vec<Value>, DataError> {
+        Self::json(&self.file(domain, "tasks.json"))
+    }
+
     /// The ids of the tasks of each split of a domain.
     ///
     /// # Errors

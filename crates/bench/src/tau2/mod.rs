@@ -8,9 +8,11 @@ mod data;
 mod domain;
 mod environment;
 mod functions;
+mod graded;
 mod import;
 mod pydantic;
 mod replay;
+mod results;
 mod score;
 mod spelling;
 mod task;
@@ -19,9 +21,18 @@ mod trials;
 pub use data::{Benchmark, DataError};
 pub use domain::Domain;
 pub use environment::{Environment, EnvironmentError, Output, Requestor, Role};
+pub use graded::{
+    ActionResult, AssertionCheck, DbCheck, GradeError, Grader, Judged, RewardInfo, SaidCheck,
+    grade, sentences_to_judge,
+};
 pub use replay::{LineError, ReplayLine, Replayed, Replayer};
+pub use results::{
+    EnvironmentInfo, GREETING, Info, Party, RecordedCall, Results, Simulation, ToolReply,
+    TrajectoryMessage, Utterance, number, timestamp, trajectory,
+};
 pub use score::{
-    ActionCheck, EnvironmentScore, Judge, Message, Reward, Termination, action_checks, reward,
+    ActionCheck, EnvironmentScore, Judge, Message, Replaying, Reward, Termination, action_checks,
+    reward,
 };
 pub use task::{Action, EnvironmentCall, Part, Task};
 pub use trials::{Proportion, pass_hat_k};

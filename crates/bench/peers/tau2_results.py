@@ -23,6 +23,8 @@ from loguru import logger  # noqa: E402
 logger.remove()
 
 from tau2.data_model.simulation import Results  # noqa: E402
+from tau2.domains.telecom.user_data_model import VpnDetails  # noqa: E402
+from tau2.domains.telecom.user_tools import TelecomUserTools  # noqa: E402
 from tau2.metrics.agent_metrics import compute_metrics  # noqa: E402
 from tau2.scripts.evaluate_trajectories import compute_simulation_rewards  # noqa: E402
 
@@ -36,6 +38,14 @@ def plain(value):
     if isinstance(value, list):
         return [plain(inner) for inner in value]
     return value
+
+
+VPN = dict(TelecomUserTools.default_vpn_details)
+
+
+def as_in_a_fresh_process():
+    """`break_vpn` changes an object that all environments of a process share."""
+    TelecomUserTools.default_vpn_details = VpnDetails(**VPN)
 
 
 def asks_a_judge(task):
@@ -67,6 +77,7 @@ def compare(path, view):
     for simulation in ours.simulations:
         task = [task for task in ours.tasks if task.id == simulation.task_id]
         single = ours.model_copy(update={"simulations": [simulation], "tasks": task})
+        as_in_a_fresh_process()
         try:
             graded = compute_simulation_rewards(single).simulations[0].reward_info
         except Exception as error:  # the official evaluator stops on this trial: it has no reward

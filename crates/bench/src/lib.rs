@@ -4,4 +4,6 @@
 
 pub mod acebench;
 pub mod contamination;
+mod python_text;
+pub mod run;
 pub mod tau2;

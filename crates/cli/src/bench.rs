@@ -3,8 +3,10 @@
 //! The benchmarks' data is not part of this program: every command takes the folder of the user's own checkout.
 
 mod acebench;
+mod models;
 mod overlap;
 mod tau2;
+mod tau2_run;
 mod tau2_score;
 
 use clap::Subcommand;
@@ -14,6 +16,9 @@ use crate::error::Result;
 /// What to do with a benchmark; each variant names the benchmarks that it knows.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a model, and score what it does.
+    #[command(subcommand)]
+    Run(Run),
     /// Score a model's answers as the official scorer does.
     #[command(subcommand)]
     Score(Score),
@@ -22,6 +27,13 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Say what worlds and tasks share with evaluation sets, and fail when it is too much.
     Overlap(overlap::Arguments),
+}
+
+/// The benchmarks that models can be run on.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Run {
+    /// tau2-bench: an agent and a simulated user, each a model behind an endpoint.
+    Tau2(Box<tau2_run::Arguments>),
 }
 
 /// The benchmarks whose answers can be scored from files.
@@ -43,6 +55,7 @@ pub(crate) enum Replay {
 /// Runs a benchmark's command.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
+        Command::Run(Run::Tau2(arguments)) => tau2_run::run(arguments),
         Command::Score(Score::Acebench(arguments)) => acebench::run(arguments),
         Command::Score(Score::Tau2(arguments)) => tau2_score::run(arguments),
         Command::Overlap(arguments) => overlap::run(arguments),

@@ -30,7 +30,7 @@ pub use fleet::{Fleet, FleetError, FleetOptions, Ground, Progress, RunFile};
 pub use formats::Format;
 pub use funnel::{Funnel, STAGES, StageCount};
 pub use log::{LogError, TrajectoryLog};
-pub use model::{ModelAgent, Speech};
+pub use model::{ModelAgent, Offer, Speech, Spoken};
 pub use replay::{Difference, Replayed, replay};
 pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, run_world};
 pub use trajectory::{

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Bench;
 
 /// A checkout whose retail domain holds one product, one user, one order and one task.
-fn with_data() -> Bench {
+pub(crate) fn with_data() -> Bench {
     let bench = Bench::new();
     let address = json!({"address1": "1 Hill Rd", "address2": "", "city": "Oslo", "country": "Norway",
                          "state": "OS", "zip": "0150"});

@@ -3,6 +3,7 @@
 //! The benchmarks' data is not part of this program: every command takes the folder of the user's own checkout.
 
 mod acebench;
+mod acebench_run;
 mod models;
 mod overlap;
 mod tau2;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
 pub(crate) enum Run {
     /// tau2-bench: an agent and a simulated user, each a model behind an endpoint.
     Tau2(Box<tau2_run::Arguments>),
+    /// ACEBench: the normal and special categories, a request for each question.
+    Acebench(Box<acebench_run::Arguments>),
 }
 
 /// The benchmarks whose answers can be scored from files.
@@ -56,6 +59,7 @@ pub(crate) enum Replay {
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Run(Run::Tau2(arguments)) => tau2_run::run(arguments),
+        Command::Run(Run::Acebench(arguments)) => acebench_run::run(arguments),
         Command::Score(Score::Acebench(arguments)) => acebench::run(arguments),
         Command::Score(Score::Tau2(arguments)) => tau2_score::run(arguments),
         Command::Overlap(arguments) => overlap::run(arguments),

@@ -18,7 +18,7 @@ mod replay;
 mod results;
 mod run;
 mod score;
-mod spelling;
+pub(crate) mod spelling;
 mod task;
 mod trials;
 

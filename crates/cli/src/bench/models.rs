@@ -21,13 +21,13 @@ pub(super) struct AgentModel {
     /// How it makes calls: native, react, or the family whose text is read here: hermes, llama3, mistral, deepseek.
     #[arg(long, default_value = "native", help_heading = "The model")]
     pub(super) speech: String,
-    /// Its temperature.
-    #[arg(long, default_value_t = 0.0, help_heading = "The model")]
-    pub(super) temperature: f64,
-    /// Nucleus; the server's unless given.
+    /// Its temperature; the official program's unless given: 0 in tau2-bench, 0.7 in ACEBench.
+    #[arg(long, help_heading = "The model")]
+    pub(super) temperature: Option<f64>,
+    /// Nucleus; the official program's unless given: the server's in tau2-bench, 1 in ACEBench.
     #[arg(long, help_heading = "The model")]
     pub(super) top_p: Option<f64>,
-    /// Tokens of one reply; the server's limit unless given.
+    /// Tokens of one reply; the official program's limit unless given: the server's in tau2-bench, 1,200 in ACEBench.
     #[arg(long, help_heading = "The model")]
     pub(super) max_tokens: Option<u32>,
     /// More members of each request, as one JSON object: {"top_k": 20}.
@@ -69,8 +69,8 @@ pub(super) struct Other<'a> {
 }
 
 impl AgentModel {
-    /// The model that is judged.
-    pub(super) fn side(&self, clock: &Clock) -> Result<Side> {
+    /// The model that is judged; what is not given is as usual.
+    pub(super) fn side(&self, usual: &Sampling, clock: &Clock) -> Result<Side> {
         let extra = match &self.extra {
             Some(text) => serde_json::from_str(text).map_err(|error| {
                 CommandError::user(format!("--extra is no JSON object: {error}"))
@@ -86,16 +86,16 @@ impl AgentModel {
             ))
         })?;
         let sampling = Sampling {
-            temperature: Some(self.temperature),
-            top_p: self.top_p,
-            max_tokens: self.max_tokens,
+            temperature: self.temperature.or(usual.temperature),
+            top_p: self.top_p.or(usual.top_p),
+            max_tokens: self.max_tokens.or(usual.max_tokens),
             stop: if speech == Speech::React {
                 vec!["\nObservation:".into()]
             } else {
                 Vec::new()
             },
             extra,
-            ..Sampling::default()
+            ..usual.clone()
         };
         Ok(Side {
             client: self.client(&self.endpoint, &self.key_env, clock)?,

@@ -10,7 +10,7 @@ use practicum_bench::tau2::{
     Benchmark, Domain, Limits, Results, RunError, RunOptions, Runner, Side, Simulation, Trial,
     timestamp,
 };
-use practicum_client::Clock;
+use practicum_client::{Clock, Sampling};
 
 use super::models::{AgentModel, Other};
 use super::tau2::{open, version};
@@ -101,7 +101,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let clock: Clock = Arc::new(move || Duration::from_secs_f64(watch.seconds()));
     let runtime = runtime(arguments.threads)?;
     runtime.block_on(async {
-        let agent = arguments.agent.side(&clock)?;
+        let usual = Sampling {
+            temperature: Some(0.0),
+            ..Sampling::default()
+        };
+        let agent = arguments.agent.side(&usual, &clock)?;
         let user = arguments.agent.other(
             &Other {
                 endpoint: arguments.user_endpoint.as_deref(),

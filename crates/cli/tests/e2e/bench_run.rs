@@ -39,7 +39,7 @@ fn agent_and_user() -> Answering {
         if last["role"] == "tool" {
             return text("It is changed.");
         }
-        let item = if request["seed"].as_u64().unwrap() % 2 == 0 {
+        let item = if request["seed"].as_u64().unwrap().is_multiple_of(2) {
             "V2"
         } else {
             "V1"
@@ -168,4 +168,127 @@ fn what_the_infrastructure_ends_counts_for_nothing() {
     );
     wrong(&["--task-ids", "7"], "retail has no task \"7\"");
     wrong(&["--speech", "smoke"], "there is no way of speaking");
+}
+
+/// Two normal questions and a special one.
+fn questions() -> Bench {
+    let bench = Bench::new();
+    let function = json!({"name": "Lamp_on", "description": "Turns a lamp on.", "parameters": {
+        "type": "object", "properties": {"room": {"type": "string"}}, "required": ["room"]}});
+    let folder = "ace/data_all/data_en";
+    let question = |id: &str, room: &str| {
+        json!({"id": id, "question": format!("user: Light in the {room}.\n"), "time": "", "function": [function]})
+            .to_string()
+            + "\n"
+    };
+    let answer =
+        |id: &str, truth: Value| json!({"id": id, "ground_truth": truth}).to_string() + "\n";
+    let right = |room: &str| json!({"Lamp_on": {"room": room}});
+    for (category, lines) in [
+        ("normal_atom_bool", ["hall", "yard"].as_slice()),
+        ("special_irrelevant", ["moon"].as_slice()),
+    ] {
+        let id = |at: usize| format!("{category}_{at}");
+        let asked: String = lines
+            .iter()
+            .enumerate()
+            .map(|(at, room)| question(&id(at), room))
+            .collect();
+        let told: String = lines
+            .iter()
+            .enumerate()
+            .map(|(at, room)| match category {
+                "normal_atom_bool" => answer(&id(at), right(room)),
+                _ => answer(&id(at), json!("the limitations of the function")),
+            })
+            .collect();
+        bench.write(&format!("{folder}/data_{category}.json"), asked);
+        bench.write(
+            &format!("{folder}/possible_answer/data_{category}.json"),
+            told,
+        );
+    }
+    bench
+}
+
+#[test]
+fn questions_are_asked_once_and_their_answers_scored() {
+    let bench = questions();
+    let answering: Answering = Arc::new(|body: &[u8]| {
+        let request: Value = serde_json::from_slice(body).unwrap();
+        assert_eq!(request["temperature"], 0.7);
+        let told = request["messages"][0]["content"].as_str().unwrap();
+        assert!(
+            told.contains("[{'name': 'Lamp_on', 'description': 'Turns a lamp on.'"),
+            "{told}"
+        );
+        let asked = request["messages"][1]["content"].as_str().unwrap();
+        let said = match asked {
+            _ if asked.contains("hall") => "<think>The hall.</think>[Lamp_on(room='hall')]",
+            _ if asked.contains("yard") => "[Lamp_on(room='attic')]",
+            _ => "[\"Due to the limitations of the function, I cannot solve this problem.\"]",
+        };
+        json!({"role": "assistant", "content": said})
+    });
+    let (_runtime, stub) = endpoint(answering);
+    let address = stub.endpoint();
+    let command = [
+        "bench",
+        "run",
+        "acebench",
+        "--data",
+        "ace",
+        "--out",
+        "run",
+        "--model",
+        "some/model",
+        "--endpoint",
+        &address,
+    ];
+    let ran = bench.run(&command).done();
+    assert!(
+        ran.stderr.contains("in this program's words"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("1/2"), "{}", ran.stdout);
+    assert_eq!(stub.requests(), 3);
+    bench.run(&command).done();
+    assert_eq!(stub.requests(), 3);
+
+    // The folder is the official layout, which is scored to the same rates.
+    let folder = "run/result_all/result_en/some_model";
+    let line =
+        std::fs::read_to_string(bench.path(&format!("{folder}/data_normal_atom_bool_result.json")))
+            .unwrap();
+    assert_eq!(
+        line.lines().next().unwrap(),
+        r#"{"id":"normal_atom_bool_0","result":"[Lamp_on(room='hall')]"}"#
+    );
+    let score = [
+        "bench",
+        "score",
+        "acebench",
+        "--data",
+        "ace",
+        "--results",
+        folder,
+        "--summary",
+        "again.json",
+    ];
+    bench.run(&score).done();
+    let read = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap();
+    assert_eq!(read("again.json"), read("run/summary.json"));
+
+    // With the official program beside the data, its words are used, and that is another run.
+    let prompts = ["NORMAL", "PREFERENCE", "SPECIAL"]
+        .map(|kind| format!("SYSTEM_PROMPT_FOR_{kind}_DATA_EN = \"\"\"Say {{function}}\"\"\"\n"))
+        .concat();
+    let prompts = prompts + "USER_PROMPT_EN = \"\"\"Now:\\n{question}\"\"\"\n";
+    bench.write("ace/model_inference/prompt_en.py", prompts);
+    bench.run(&command).refused(&["its prompts differs"]);
+    let agent = [&command[..], &["--category", "agent_multi_turn"]].concat();
+    bench
+        .run(&agent)
+        .refused(&["the environments of agent categories are not ported"]);
 }

@@ -5,5 +5,6 @@
 pub mod acebench;
 pub mod contamination;
 mod python_text;
+pub mod report;
 pub mod run;
 pub mod tau2;

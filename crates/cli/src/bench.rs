@@ -6,6 +6,7 @@ mod acebench;
 mod acebench_run;
 mod models;
 mod overlap;
+mod report;
 mod tau2;
 mod tau2_run;
 mod tau2_score;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     /// Replay lists of calls in a benchmark's environments, and judge where they lead.
     #[command(subcommand)]
     Replay(Replay),
+    /// Write a model's scores in the shape of the paper's table, beside its rows.
+    Report(report::Arguments),
     /// Say what worlds and tasks share with evaluation sets, and fail when it is too much.
     Overlap(overlap::Arguments),
 }
@@ -62,6 +65,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Run(Run::Acebench(arguments)) => acebench_run::run(arguments),
         Command::Score(Score::Acebench(arguments)) => acebench::run(arguments),
         Command::Score(Score::Tau2(arguments)) => tau2_score::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Overlap(arguments) => overlap::run(arguments),
         Command::Replay(Replay::Tau2(arguments)) => tau2::run(arguments),
     }

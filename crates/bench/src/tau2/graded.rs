@@ -165,6 +165,20 @@ pub fn grade(
     Ok(info(state, task, document, &reward, judged))
 }
 
+/// A task with the basis of 2025, DB and COMMUNICATE, where it names another of today's for the same checks:
+/// in airline and retail. Telecom's stays.
+pub fn with_older_basis(mut document: Value, domain: Domain) -> Value {
+    if domain != Domain::Telecom
+        && let Some(criteria) = document["evaluation_criteria"].as_object_mut()
+    {
+        criteria.insert(
+            "reward_basis".into(),
+            serde_json::json!([Part::Db, Part::Communicate]),
+        );
+    }
+    document
+}
+
 /// Grades trials of one domain; keeps what they share.
 #[derive(Debug)]
 pub struct Grader {

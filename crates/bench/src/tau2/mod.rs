@@ -29,7 +29,7 @@ pub use domain::Domain;
 pub use environment::{Environment, EnvironmentError, Output, Requestor, Role};
 pub use graded::{
     ActionResult, AssertionCheck, DbCheck, GradeError, Grader, Judged, RewardInfo, SaidCheck,
-    grade, sentences_to_judge,
+    grade, sentences_to_judge, with_older_basis,
 };
 pub use prompts::Prompts;
 pub use replay::{LineError, ReplayLine, Replayed, Replayer};

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use practicum_bench::tau2::{
-    Domain, Grader, Judged, Results, Termination, pass_hat_k, sentences_to_judge,
+    Benchmark, Domain, Grader, Judged, Results, Simulation, Termination, pass_hat_k,
+    sentences_to_judge, with_older_basis,
 };
 
 use super::tau2::open;
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// Grade against the tasks of --data instead of those in the file.
     #[arg(long)]
     fresh_tasks: bool,
+    /// Judge airline and retail by DB and COMMUNICATE, as in 2025, whatever the tasks name.
+    #[arg(long)]
+    older_basis: bool,
     /// Where the results go with their new rewards, in the same format.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -33,41 +37,25 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let benchmark = open(&arguments.data)?;
     let mut results = read(&arguments.results)?;
-    let name = results.info.environment_info.domain_name.clone();
-    let domain = Domain::of_name(&name)
-        .ok_or_else(|| CommandError::user(format!("the domain {name} is not ported")))?;
-    let mut documents = results.tasks.clone();
+    let domain = domain_of(&results)?;
     if arguments.fresh_tasks {
-        let unusable = |error: &dyn std::fmt::Display| CommandError::user(error.to_string());
         let fresh = benchmark
             .task_documents(domain)
-            .map_err(|error| unusable(&error))?;
-        for document in &mut documents {
+            .map_err(|error| CommandError::user(error.to_string()))?;
+        for document in &mut results.tasks {
             if let Some(own) = fresh.iter().find(|own| own["id"] == document["id"]) {
                 document.clone_from(own);
             }
         }
-        results.tasks.clone_from(&documents);
     }
-    let grader = Grader::new(&benchmark, domain, documents)
-        .map_err(|error| CommandError::user(error.to_string()))?;
-    let (mut problems, mut changed) = (Vec::new(), 0);
-    for simulation in &mut results.simulations {
-        let before = simulation.reward();
-        let judged = judged_before(&grader, simulation);
-        match grader.grade(simulation, judged.as_deref()) {
-            Ok(reward) => simulation.reward_info = reward,
-            Err(error) => {
-                problems.push(format!(
-                    "task {}, trial {}: {error}",
-                    simulation.task_id,
-                    simulation.trial.unwrap_or_default()
-                ));
-                simulation.reward_info = None;
-            }
-        }
-        changed += usize::from(before.is_some() && before != simulation.reward());
-    }
+    let before: Vec<Option<f64>> = results.simulations.iter().map(Simulation::reward).collect();
+    let problems = grade_again(&benchmark, &mut results, arguments.older_basis)?;
+    let after = results.simulations.iter().map(Simulation::reward);
+    let changed = before
+        .iter()
+        .zip(after)
+        .filter(|(before, after)| before.is_some() && **before != *after)
+        .count();
     if let Some(path) = &arguments.out {
         write_json(path, &results)?;
     }
@@ -85,11 +73,48 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     )))
 }
 
+/// The domain of results.
+pub(super) fn domain_of(results: &Results) -> Result<Domain> {
+    results.domain().ok_or_else(|| {
+        let name = &results.info.environment_info.domain_name;
+        CommandError::user(format!("the domain {name} is not ported"))
+    })
+}
+
+/// Grades every trial from its messages; what could not be graded, in words.
+pub(super) fn grade_again(
+    benchmark: &Benchmark,
+    results: &mut Results,
+    older_basis: bool,
+) -> Result<Vec<String>> {
+    let domain = domain_of(results)?;
+    if older_basis {
+        for document in &mut results.tasks {
+            *document = with_older_basis(document.take(), domain);
+        }
+    }
+    let grader = Grader::new(benchmark, domain, results.tasks.clone())
+        .map_err(|error| CommandError::user(error.to_string()))?;
+    let mut problems = Vec::new();
+    for simulation in &mut results.simulations {
+        let judged = judged_before(&grader, simulation);
+        simulation.reward_info = match grader.grade(simulation, judged.as_deref()) {
+            Ok(reward) => reward,
+            Err(error) => {
+                problems.push(format!(
+                    "task {}, trial {}: {error}",
+                    simulation.task_id,
+                    simulation.trial.unwrap_or_default()
+                ));
+                None
+            }
+        };
+    }
+    Ok(problems)
+}
+
 /// A judge's decisions that are in the file; none is asked here.
-fn judged_before(
-    grader: &Grader,
-    simulation: &practicum_bench::tau2::Simulation,
-) -> Option<Vec<Judged>> {
+fn judged_before(grader: &Grader, simulation: &Simulation) -> Option<Vec<Judged>> {
     let sentences = sentences_to_judge(grader.task(&simulation.task_id)?);
     let judged = simulation.reward_info.as_ref()?.nl_assertions.clone()?;
     (!sentences.is_empty() && judged.len() == sentences.len()).then_some(judged)
@@ -132,7 +157,7 @@ pub(super) fn rates(results: &Results) -> String {
         }
     }
     let cut = |reason| {
-        let of = |one: &&practicum_bench::tau2::Simulation| one.termination_reason == reason;
+        let of = |one: &&Simulation| one.termination_reason == reason;
         results.simulations.iter().filter(of).count()
     };
     let infrastructure = cut(Termination::InfrastructureError);

@@ -126,6 +126,29 @@ fn a_run_goes_on_where_it_stopped() {
     ];
     let ran = bench.run(&again).done();
     assert!(!ran.stderr.contains("are not those in the file"));
+
+    let report = [
+        "bench",
+        "report",
+        "--tau2",
+        "run/retail/results.json",
+        "--data",
+        "checkout",
+        "--name",
+        "Mine",
+    ];
+    let text = bench.run(&report).done().stdout;
+    for words in [
+        "| **Mine** | – | – | ",
+        "| **Mine, basis of 2025** | – | – | ",
+        "| AgentScaler-4B | 64.3 | 54.0 | 62.3 | 56.0 | 48.2 | 70.3 | 76.7 | 30.8 | 65.9 |",
+        "- τ² retail: 1 tasks, 6 trials of each; agent stub, user stub; run by practicum ",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    bench
+        .run(&["bench", "report"])
+        .refused(&["there is nothing to report"]);
 }
 
 #[test]

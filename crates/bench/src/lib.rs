@@ -4,4 +4,7 @@
 
 pub mod acebench;
 pub mod contamination;
+mod python_text;
+pub mod report;
+pub mod run;
 pub mod tau2;

@@ -1,6 +1,6 @@
 //! The only place that reads the time and the process's memory: for reports, never for artefacts.
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Measures how long something takes.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,14 @@ impl Stopwatch {
     pub(crate) fn seconds(self) -> f64 {
         self.0.elapsed().as_secs_f64()
     }
+}
+
+/// The time since 1970: for records of another program's format, which demand the time of day.
+#[allow(clippy::disallowed_methods)] // this is the place that the lint names
+pub(crate) fn unix_time() -> Duration {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// The most memory that the process has held so far, in bytes; None where the system does not tell.

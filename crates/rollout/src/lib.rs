@@ -34,7 +34,7 @@ pub use fleet::{Fleet, FleetError, FleetOptions, Ground, Progress, RunFile};
 pub use formats::{Format, VERL_DATASET, segments};
 pub use funnel::{Dropped, Funnel, FunnelOptions, Origin, STAGES, StageCount};
 pub use log::{LogError, TrajectoryLog};
-pub use model::{ModelAgent, Speech};
+pub use model::{ModelAgent, Offer, Speech, Spoken};
 pub use replay::{Difference, Replayed, replay};
 pub use run::{Options, RolloutError, Score, Summary, agents, read_trajectories, run_world};
 pub use trajectory::{

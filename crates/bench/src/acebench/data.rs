@@ -56,7 +56,10 @@ pub enum DataError {
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) id: String,
-    functions: Json,
+    pub(crate) functions: Json,
+    pub(crate) question: String,
+    pub(crate) time: String,
+    pub(crate) profile: String,
     answer: Json,
     milestones: Json,
 }
@@ -72,6 +75,12 @@ impl Item {
 struct QuestionLine {
     id: String,
     function: Json,
+    #[serde(default)]
+    question: String,
+    #[serde(default)]
+    time: String,
+    #[serde(default)]
+    profile: String,
 }
 
 #[derive(Deserialize)]
@@ -168,7 +177,7 @@ impl Benchmark {
         self.items.get(&category).map_or(&[], Vec::as_slice)
     }
 
-    fn item(&self, category: Category, id: &str) -> Option<&Item> {
+    pub(crate) fn item(&self, category: Category, id: &str) -> Option<&Item> {
         let place = self.places.get(&(category, id.to_owned()))?;
         self.items(category).get(*place)
     }
@@ -238,6 +247,9 @@ fn read_items(questions: &Path, answers: &Path) -> Result<Vec<Item>, DataError> 
             Ok(Item {
                 id: question.id,
                 functions: question.function,
+                question: question.question,
+                time: question.time,
+                profile: question.profile,
                 answer: answer.ground_truth,
                 milestones: answer.mile_stone,
             })

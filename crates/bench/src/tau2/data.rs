@@ -102,6 +102,14 @@ impl Benchmark {
         Self::json(&self.file(domain, "tasks.json"))
     }
 
+    /// All tasks of a domain as they stand in its file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn task_documents(&self, domain: Domain) -> Result<Vec<Value>, DataError> {
+        Self::json(&self.file(domain, "tasks.json"))
+    }
+
     /// The ids of the tasks of each split of a domain.
     ///
     /// # Errors
@@ -120,9 +128,41 @@ impl Benchmark {
         }
         let main = Self::read(&self.file(domain, "main_policy.md"))?;
         let support = Self::read(&self.file(domain, "tech_support_manual.md"))?;
-        Ok(format!(
-            "<main_policy>\n{main}\n</main_policy>\n<tech_support_policy>\n{support}\n</tech_support_policy>"
-        ))
+        Ok(telecom_policy(&main, &support))
+    }
+
+    /// The policy of a domain under the name that the benchmark gives it: `telecom-workflow` is telecom with
+    /// its support manual as a workflow.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn policy_of(&self, domain: Domain, name: &str) -> Result<String, DataError> {
+        if name != "telecom-workflow" {
+            return self.policy(domain);
+        }
+        let main = Self::read(&self.file(domain, "main_policy.md"))?;
+        let support = Self::read(&self.file(domain, "tech_support_workflow.md"))?;
+        Ok(telecom_policy(&main, &support))
+    }
+
+    /// What every simulated user is told.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn guidelines(&self, with_tools: bool) -> Result<String, DataError> {
+        let file = if with_tools {
+            "simulation_guidelines_tools.md"
+        } else {
+            "simulation_guidelines.md"
+        };
+        let folder = self.domains.join("../user_simulator");
+        Self::read(&folder.join(file))
+    }
+
+    /// The official program, where the data lie in a whole checkout.
+    pub(crate) fn program(&self) -> Option<PathBuf> {
+        let program = self.domains.join("../../../src/tau2");
+        program.is_dir().then_some(program)
     }
 
     /// The domain's databases as they are: the agent's, and the user's where there is one.
@@ -152,4 +192,10 @@ impl Benchmark {
             })?;
         Ok(world.state_with(&StateSpec::empty(), &rows)?)
     }
+}
+
+fn telecom_policy(main: &str, support: &str) -> String {
+    format!(
+        "<main_policy>\n{main}\n</main_policy>\n<tech_support_policy>\n{support}\n</tech_support_policy>"
+    )
 }

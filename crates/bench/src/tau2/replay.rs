@@ -9,7 +9,7 @@ use super::data::{Benchmark, DataError};
 use super::domain::Domain;
 use super::environment::Output;
 use super::score::{
-    ActionCheck, EnvironmentScore, GoldEnd, action_checks, environment_score, gold_end,
+    ActionCheck, EnvironmentScore, GoldEnd, Replaying, action_checks, environment_score, gold_end,
     live_outputs,
 };
 use super::task::{Action, Task};
@@ -156,7 +156,15 @@ impl Replayer {
                 None => gold_end(domain, state, task)?,
             };
             loaded.gold.insert(task.id.clone(), gold.clone());
-            let score = environment_score(domain, state, task, &line.actions, &outputs, &gold);
+            let score = environment_score(
+                domain,
+                state,
+                task,
+                &line.actions,
+                &outputs,
+                &gold,
+                Replaying::Strict,
+            );
             replayed.outputs = outputs;
             score
         });

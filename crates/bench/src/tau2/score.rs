@@ -60,6 +60,7 @@ pub(crate) fn environment_score(
     calls: &[Action],
     outputs: &[Output],
     gold: &GoldEnd,
+    replaying: Replaying,
 ) -> Result<EnvironmentScore, EnvironmentError> {
     let mut environment = Environment::of_task(domain, state, task, Role::Replay)?;
     for (call, recorded) in calls.iter().zip(outputs) {
@@ -67,7 +68,7 @@ pub(crate) fn environment_score(
             continue;
         }
         let output = environment.respond(call.requestor, &call.name, &call.arguments);
-        if !same_content(&output.content, &recorded.content) {
+        if replaying == Replaying::Strict && !same_content(&output.content, &recorded.content) {
             return Err(EnvironmentError::Replay {
                 tool: call.name.clone(),
             });
@@ -97,6 +98,15 @@ pub(crate) fn environment_score(
         env_assertions,
         env_reward: if failed { 0.0 } else { 1.0 },
     })
+}
+
+/// What happens when a call gives another result in the replay than it did at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaying {
+    /// There is no score, as while the official program runs.
+    Strict,
+    /// Nothing, as in its `evaluate-trajs`.
+    Lenient,
 }
 
 /// Equal as JSON where both are, else as texts.
@@ -240,6 +250,20 @@ pub fn reward(
     termination: Termination,
     judge: Option<Judge<'_>>,
 ) -> Result<Reward, EnvironmentError> {
+    let strict = Replaying::Strict;
+    reward_of(domain, state, task, messages, termination, judge, strict)
+}
+
+/// [`reward`], strict or lenient.
+pub(crate) fn reward_of(
+    domain: Domain,
+    state: &State,
+    task: &Task,
+    messages: &[Message],
+    termination: Termination,
+    judge: Option<Judge<'_>>,
+    replaying: Replaying,
+) -> Result<Reward, EnvironmentError> {
     let mut result = Reward {
         reward: Some(0.0),
         environment: None,
@@ -262,7 +286,7 @@ pub fn reward(
         })
         .unzip();
     let gold = gold_end(domain, state, task)?;
-    let environment = environment_score(domain, state, task, &calls, &outputs, &gold)?;
+    let environment = environment_score(domain, state, task, &calls, &outputs, &gold, replaying)?;
     result.action_checks = action_checks(criteria.actions.as_deref().unwrap_or_default(), &calls);
     result.communicated = criteria
         .communicate_info

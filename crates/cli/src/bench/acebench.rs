@@ -107,7 +107,7 @@ fn write_verdicts(scored: &[(Answer, Verdict)], out: Option<&Path>) -> Result<()
 }
 
 /// The rates as a table, then the official overall scores.
-fn summary(scorecard: &Scorecard) -> String {
+pub(super) fn summary(scorecard: &Scorecard) -> String {
     let mut text = format!(
         "{:36} {:>11} {:>7}  95 % interval\n",
         "category", "right", "rate"

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Bench;
 
 /// A checkout whose retail domain holds one product, one user, one order and one task.
-fn with_data() -> Bench {
+pub(crate) fn with_data() -> Bench {
     let bench = Bench::new();
     let address = json!({"address1": "1 Hill Rd", "address2": "", "city": "Oslo", "country": "Norway",
                          "state": "OS", "zip": "0150"});
@@ -125,4 +125,77 @@ fn a_folder_without_the_benchmark_is_refused() {
     bench
         .run(&replay(&[]))
         .refused(&["holds no tau2-bench data"]);
+}
+
+#[test]
+fn lists_become_results_that_are_graded_again() {
+    let bench = with_data();
+    std::fs::write(
+        bench.path("checkout/data/tau2/domains/retail/policy.md"),
+        "Be kind.",
+    )
+    .unwrap();
+    bench.write(
+        "calls.jsonl",
+        list("retail", "0", &json!([change(&json!("V2"))]))
+            + &list("retail", "0", &json!([change(&json!("V1"))])),
+    );
+    bench.run(&replay(&["--results", "results.json"])).done();
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(bench.path(name)).unwrap()).unwrap()
+    };
+    let mut results = read("results.json");
+    assert_eq!(results["info"]["environment_info"]["policy"], "Be kind.");
+    assert_eq!(results["tasks"][0]["id"], "0");
+    let rewards = |results: &Value| -> Vec<Value> {
+        let simulations = results["simulations"].as_array().unwrap();
+        simulations
+            .iter()
+            .map(|one| one["reward_info"]["reward"].clone())
+            .collect()
+    };
+    assert_eq!(rewards(&results), [json!(1.0), json!(0.0)]);
+    assert_eq!(
+        results["simulations"][1]["reward_info"]["reward_breakdown"],
+        json!({"DB": 0.0, "COMMUNICATE": 1.0})
+    );
+
+    // Somebody has touched a reward, and a conversation.
+    results["simulations"][1]["reward_info"]["reward"] = json!(1.0);
+    bench.write("results.json", results.to_string());
+    let score = [
+        "bench",
+        "score",
+        "tau2",
+        "--data",
+        "checkout",
+        "--results",
+        "results.json",
+        "--out",
+        "again.json",
+    ];
+    let ran = bench.run(&score).done();
+    assert!(
+        ran.stdout
+            .starts_with("retail: 1 of 2 trials of 1 tasks succeed\npass^1 0.500"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("1 rewards are not those in the file"));
+    assert_eq!(rewards(&read("again.json")), [json!(1.0), json!(0.0)]);
+    results["simulations"][0]["messages"]
+        .as_array_mut()
+        .unwrap()
+        .remove(3);
+    bench.write("results.json", results.to_string());
+    let ran = bench.run(&score).refused(&[
+        "1 trials could not be graded",
+        "task 0, trial 0: message 2: a call without a reply",
+    ]);
+    assert!(
+        ran.stdout
+            .contains("not counted: 1 trials whose sentences no judge has decided"),
+        "{}",
+        ran.stdout
+    );
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bench_acebench;
+mod bench_run;
 mod bench_tau2;
 mod chat_templates;
 mod clients;

@@ -2,6 +2,7 @@
 
 mod parsers;
 mod react;
+mod speak;
 
 use practicum_chat::{Message, ToolCall};
 use practicum_client::{ChatRequest, Completion, Sampling};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+pub use self::speak::{Offer, Spoken};
 use crate::dialogue::Turn;
 use crate::trajectory::ModelRecord;
 

@@ -1,11 +1,13 @@
 //! `practicum task show | stats | prove`: tasks for people to read, to count and to prove again.
 
+mod stats;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use practicum_task::{
-    Examination, Examiner, Fate, Fingerprint, GoldCall, Kind, Options, Reason, Report, Task, Told,
-    Variety, difficulty, masked_intent, overlaps,
+    Examination, Examiner, Fate, Fingerprint, GoldCall, Options, Reason, Report, Task, Told,
+    difficulty, overlaps,
 };
 use practicum_world::{Actor, World};
 use rayon::prelude::*;
@@ -13,8 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::{CommandError, Result, io_error};
 use crate::progress::{line, result};
-use crate::run_folder::write_whole;
-use crate::stages::task::{load, read_tasks};
+use crate::stages::task::{load, make_for, read_tasks};
 
 /// What can be done with tasks that are there.
 #[derive(Debug, clap::Subcommand)]
@@ -83,6 +84,8 @@ pub(crate) struct Stats {
     /// Files of tasks, or runs' folders.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
     /// Print one JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -122,7 +125,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Make(arguments) => make(arguments),
         Command::Show(arguments) => show(arguments),
-        Command::Stats(arguments) => stats(arguments),
+        Command::Stats(arguments) => stats::run(arguments),
         Command::Split(arguments) => split(arguments),
         Command::Prove(arguments) => prove(arguments),
     }
@@ -136,20 +139,23 @@ fn make(arguments: &Make) -> Result<()> {
         ..Options::default()
     };
     std::fs::create_dir_all(&arguments.out).map_err(|error| io_error(&arguments.out, &error))?;
-    let reports = arguments
+    let worlds = arguments
         .worlds
         .par_iter()
-        .map(|folder| {
-            let world = load(folder)?;
-            let (tasks, report) = practicum_task::generate(&world, &options)
-                .map_err(|error| CommandError::work(format!("{}: {error}", folder.display())))?;
-            let mut text = String::new();
-            for task in &tasks {
-                text.push_str(&serde_json::to_string(task).unwrap_or_default());
-                text.push('\n');
-            }
+        .map(|folder| load(folder))
+        .collect::<Result<Vec<_>>>()?;
+    let carried: Vec<_> = worlds.par_iter().map(practicum_task::carried).collect();
+    let shares = practicum_task::balanced(&options, &carried);
+    let reports = worlds
+        .into_par_iter()
+        .zip(shares)
+        .map(|(world, kinds)| {
+            let options = Options {
+                kinds,
+                ..options.clone()
+            };
             let path = arguments.out.join(format!("{}.jsonl", world.name()));
-            write_whole(&path, text.as_bytes())?;
+            let report = make_for(&world, &options, &path)?;
             Ok((world.name().to_string(), report))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -428,126 +434,6 @@ fn shortened(text: &str) -> String {
     }
     let head: String = text.chars().take(MOST).collect();
     format!("{head}...")
-}
-
-fn stats(arguments: &Stats) -> Result<()> {
-    let mut tasks = Vec::new();
-    for place in &arguments.files {
-        for file in task_files(place)? {
-            tasks.extend(read_tasks(&file)?);
-        }
-    }
-    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
-    let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut worlds: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
-    let mut tools: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    for task in &tasks {
-        *kinds.entry(task.kind).or_default() += 1;
-        *lengths.entry(task.gold.len()).or_default() += 1;
-        worlds.entry(&task.world).or_default().push(task);
-        let own = tools.entry(&task.world).or_default();
-        for call in &task.gold {
-            *own.entry(&call.tool).or_default() += 1;
-        }
-    }
-    let whole = Variety::of(&tasks);
-    // The share of different wordings falls with the number of tasks: it is taken of a hundred of a world.
-    let by_world: BTreeMap<&str, Variety> = worlds
-        .iter()
-        .map(|(world, own)| (*world, Variety::of(own.iter().take(100).copied())))
-        .collect();
-    let proof = |count: fn(&Task) -> usize| tasks.iter().map(count).sum::<usize>();
-    if arguments.json {
-        let named: BTreeMap<&str, usize> = kinds
-            .iter()
-            .map(|(kind, count)| (kind.name(), *count))
-            .collect();
-        let worlds: BTreeMap<&str, Value> = worlds
-            .iter()
-            .map(|(world, own)| {
-                let variety = by_world[world];
-                (
-                    *world,
-                    json!({
-                        "tasks": own.len(),
-                        "tools": tools[world],
-                        "masked_intents_per_100": variety.per_hundred(),
-                        "distinct_3": variety.distinct_3,
-                    }),
-                )
-            })
-            .collect();
-        result(
-            &json!({
-                "tasks": tasks.len(),
-                "kinds": named,
-                "lengths": lengths,
-                "masked_intents": whole.distinct,
-                "distinct_3": whole.distinct_3,
-                "worlds": worlds,
-            })
-            .to_string(),
-        );
-        return Ok(());
-    }
-    let total = tasks.len().max(1) as f64;
-    let mut scores: Vec<f64> = tasks.iter().map(difficulty).collect();
-    scores.sort_by(f64::total_cmp);
-    let last = scores.len().saturating_sub(1);
-    let fifths: Vec<String> = (0..=5)
-        .filter_map(|fifth| scores.get(last * fifth / 5))
-        .map(|score| format!("{score:.1}"))
-        .collect();
-    let mut text = format!(
-        "{} tasks of {} worlds\n\nby kind\n",
-        tasks.len(),
-        worlds.len()
-    );
-    for (kind, count) in &kinds {
-        text.push_str(&format!(
-            "  {:<14} {count:>6}  {:>5.1} %\n",
-            kind.name(),
-            100.0 * *count as f64 / total
-        ));
-    }
-    text.push_str("\nby calls of gold\n");
-    for (length, count) in &lengths {
-        text.push_str(&format!("  {length:<14} {count:>6}\n"));
-    }
-    text.push_str(&format!("\ndifficulty, by fifths: {}\n", fifths.join(", ")));
-    text.push_str("\nby world: tasks, tools in gold, masked intents per 100, distinct-3\n");
-    for (world, own) in &worlds {
-        let variety = by_world[world];
-        text.push_str(&format!(
-            "  {world:<24} {:>6} {:>4} {:>6.0} {:>6.2}\n",
-            own.len(),
-            tools[world].len(),
-            variety.per_hundred(),
-            variety.distinct_3
-        ));
-    }
-    text.push_str(&format!(
-        "\nproof: {} mutants killed, {} survived; {} variants accepted, {} refused; of those that never gate {} killed, {} survived\n",
-        proof(|task| task.proof.killed),
-        proof(|task| task.proof.survived),
-        proof(|task| task.proof.accepted),
-        proof(|task| task.proof.refused),
-        proof(|task| task.proof.beyond_killed),
-        proof(|task| task.proof.beyond_survived),
-    ));
-    let mut wordings: BTreeMap<String, usize> = BTreeMap::new();
-    for task in &tasks {
-        *wordings.entry(masked_intent(task)).or_default() += 1;
-    }
-    if let Some((wording, count)) = wordings.iter().max_by_key(|(_, count)| **count)
-        && *count > 1
-    {
-        text.push_str(&format!(
-            "the commonest wording, {count} times: {wording}\n"
-        ));
-    }
-    result(text.trim_end());
-    Ok(())
 }
 
 fn prove(arguments: &Prove) -> Result<()> {

@@ -8,9 +8,13 @@ use practicum_world::{
 use serde_json::{Map, Value};
 
 use crate::atlas::{Atlas, Reader, text_kind};
+use crate::coverage::Usage;
 use crate::handle::{Handle, name_row, same};
 use crate::task::{Determined, GoldCall, Reason, Slot, Told};
 use crate::words;
+
+/// References between a row and one above it whose key a call needs, at most.
+const HOPS: usize = 3;
 
 /// Why a goal could not become a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +118,10 @@ pub(crate) struct Builder<'a> {
     /// Facts that the user tells because a rule demands a read that needs them: positions of slots, and
     /// the row that each is of.
     pub(crate) said_besides: Vec<(usize, Option<(usize, Cell)>)>,
+    /// What other tasks' gold has used: what is new comes first.
+    pub(crate) usage: &'a Usage,
+    /// The tool that needs what is being looked for.
+    needed_by: Option<usize>,
     known: BTreeMap<(usize, Cell), Known>,
 }
 
@@ -130,6 +138,7 @@ impl<'a> Builder<'a> {
         atlas: &'a Atlas,
         state: &State,
         rows: &'a [Vec<Row>],
+        usage: &'a Usage,
         seed: u64,
     ) -> Result<Self, StateError> {
         Ok(Self {
@@ -142,6 +151,8 @@ impl<'a> Builder<'a> {
             wishes: Vec::new(),
             named: Vec::new(),
             said_besides: Vec::new(),
+            usage,
+            needed_by: None,
             known: BTreeMap::new(),
         })
     }
@@ -213,10 +224,12 @@ impl<'a> Builder<'a> {
         // What shows a list needs less to be known.
         readers.sort_by_key(|reader| !reader.many);
         readers.extend(self.atlas.readers_inside[handle.table].iter().cloned());
+        // Before all comes what no gold has used yet.
+        readers.sort_by_key(|reader| !self.is_new(reader.tool));
         let mut reason = Dropped::NoPath;
         for reader in &readers {
             let before = self.mark();
-            match self.read(handle, reader, draws) {
+            match self.for_tool(reader.tool, |own| own.read(handle, reader, draws)) {
                 Ok(()) => {
                     let known = &self.known[&(handle.table, handle.key.clone())];
                     return Ok(shown(known));
@@ -231,6 +244,24 @@ impl<'a> Builder<'a> {
             }
         }
         Err(reason)
+    }
+
+    /// No gold has the tool yet, or not together with the one that needs what it shows.
+    pub(crate) fn is_new(&self, tool: usize) -> bool {
+        let next = self.needed_by;
+        self.usage.is_new(tool) || next.is_some_and(|next| self.usage.is_new_pair(tool, next))
+    }
+
+    /// Does something for a tool that needs its outcome.
+    pub(crate) fn for_tool<T>(
+        &mut self,
+        tool: usize,
+        step: impl FnOnce(&mut Self) -> Result<T, Dropped>,
+    ) -> Result<T, Dropped> {
+        let outer = self.needed_by.replace(tool);
+        let outcome = step(self);
+        self.needed_by = outer;
+        outcome
     }
 
     /// Notes where a key was shown.
@@ -296,7 +327,15 @@ impl<'a> Builder<'a> {
                     filtered.push(at);
                 }
             } else if argument.required {
-                return Err(Dropped::NoPath);
+                let by = self.ancestor(handle, tool, &argument.name, draws)?;
+                let Some((key, by)) = by else {
+                    return Err(Dropped::NoPath);
+                };
+                arguments.insert(argument.name.clone(), as_type(&key, &parameter.schema));
+                determined.push(Determined {
+                    argument: argument.name.clone(),
+                    by,
+                });
             }
         }
         let mut parent_key = None;
@@ -312,6 +351,72 @@ impl<'a> Builder<'a> {
         }
         let call = self.call(reader.tool, arguments, determined, false)?;
         self.pick(handle, reader, call, &filtered, parent_key, draws)
+    }
+
+    /// Finds the row above another one that an argument picks: the account of the invoice of a line. The
+    /// user says which, when it is none of those by which the row is named.
+    pub(crate) fn ancestor(
+        &mut self,
+        handle: &Handle,
+        tool: &practicum_world::Tool,
+        argument: &str,
+        draws: &mut Draws,
+    ) -> Result<Option<(Cell, Reason)>, Dropped> {
+        let Some(table) = self.atlas.picked_table(tool, argument) else {
+            return Ok(None);
+        };
+        let Some(key) = self.above(handle.table, &handle.key, table, HOPS) else {
+            return Ok(None);
+        };
+        let chain = handle.chain();
+        if let Some(own) = chain.iter().find(|own| own.table == table && own.key == key) {
+            let by = self.find(own, draws)?;
+            return Ok(Some((key, by)));
+        }
+        if table == handle.table {
+            return Ok(None);
+        }
+        let other = self
+            .handle_of(table, &key, draws)
+            .ok_or(Dropped::NoHandle)?;
+        let by = self.find(&other, draws)?;
+        for own in other.chain() {
+            for (at, cell) in &own.facts {
+                let slot = self.fact(*at, cell, draws);
+                self.said_besides
+                    .push((slot, Some((own.table, own.key.clone()))));
+            }
+        }
+        Ok(Some((key, by)))
+    }
+
+    /// The key of the row of a table to which references lead from a row.
+    fn above(&self, from: usize, key: &Cell, to: usize, hops: usize) -> Option<Cell> {
+        let schema = self.atlas.schema();
+        let own = self.atlas.key(from)?.column;
+        let row = self.rows[from].iter().find(|row| row[own] == *key)?;
+        let mut next = Vec::new();
+        for column in 0..row.len() {
+            let at = ColumnRef {
+                table: from,
+                column,
+            };
+            let Some(parent) = schema.referenced(at) else {
+                continue;
+            };
+            if row[column].is_null() || parent.table == from {
+                continue;
+            }
+            if parent.table == to {
+                return Some(row[column].clone());
+            }
+            next.push((parent.table, row[column].clone()));
+        }
+        if hops == 0 {
+            return None;
+        }
+        next.iter()
+            .find_map(|(table, key)| self.above(*table, key, to, hops - 1))
     }
 
     /// Finds the row in a reply, and makes sure that what the user said fits no other row there.
@@ -454,6 +559,15 @@ impl<'a> Builder<'a> {
 
     /// The reads and facts that a write needs, without the write.
     pub(crate) fn prepare(
+        &mut self,
+        tool: usize,
+        arguments: &Map<String, Value>,
+        draws: &mut Draws,
+    ) -> Result<(Wish, Vec<Determined>), Dropped> {
+        self.for_tool(tool, |own| own.prepared(tool, arguments, draws))
+    }
+
+    fn prepared(
         &mut self,
         tool: usize,
         arguments: &Map<String, Value>,

@@ -28,6 +28,12 @@ pub(crate) struct Extent {
     pub(crate) most: usize,
 }
 
+/// Share of the further changes by a tool that no gold has used, or not after what was done before, where
+/// there is one.
+const NEW: f64 = 0.7;
+/// Draws of arguments for a tool that no gold has used.
+const DRAWS_ANEW: usize = 96;
+
 /// Rows, by table and key.
 type Rows = Vec<(usize, Cell)>;
 
@@ -62,7 +68,17 @@ impl Ground<'_> {
                     .copied()
                     .filter(|tool| about.is_empty() || self.picks_one_of(*tool, &about))
                     .collect();
-                let Some(next) = draws.pick(&fitting) else {
+                let new: Vec<usize> = fitting
+                    .iter()
+                    .copied()
+                    .filter(|tool| self.follows_anew(&builder, *tool))
+                    .collect();
+                let best = if !new.is_empty() && draws.chance(NEW) {
+                    &new
+                } else {
+                    &fitting
+                };
+                let Some(next) = draws.pick(best) else {
                     continue;
                 };
                 let before = builder.mark();
@@ -88,6 +104,15 @@ impl Ground<'_> {
             return Ok(Err(reason));
         }
         self.finish_writes(builder, Kind::Chain, draws)
+    }
+
+    /// No gold has the tool yet, or not after one of those of this gold.
+    fn follows_anew(&self, builder: &Builder<'_>, tool: usize) -> bool {
+        let calls = builder.calls.iter();
+        self.usage.is_new(tool)
+            || calls
+                .filter_map(|call| self.atlas.position(&call.tool))
+                .any(|before| self.usage.is_new_pair(before, tool))
     }
 
     /// True when an argument of a tool picks a row of the table of one of these.
@@ -147,7 +172,12 @@ impl Ground<'_> {
                 .into_iter()
                 .any(|rule| !self.atlas.world.rules()[rule].looks_back())
         };
-        for draw in 0..DRAWS {
+        let most = if self.usage.is_new(tool) {
+            DRAWS_ANEW
+        } else {
+            DRAWS
+        };
+        for draw in 0..most {
             let arguments = wanted(sampler, definition, about, draws);
             if draw > 0 {
                 trial.restore(&mark)?;

@@ -46,7 +46,7 @@ impl Ground<'_> {
         // The row is looked at before anything is done with it.
         if !self.is_shown(&builder, condition.at, &handle) {
             let shown = attempt!(builder.find(&handle, draws));
-            attempt!(self.get(&mut builder, condition.at, &handle, &shown));
+            attempt!(self.get(&mut builder, condition.at, &handle, &shown, draws));
         }
         let thing = phrase::handle_phrase(&builder, &handle, None, draws);
         // Its row goes by the same facts again.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use practicum_task::{
-    Examination, Examiner, Fate, Fingerprint, GoldCall, Options, Reason, Report, Task, Told,
-    difficulty, overlaps,
+    Examination, Examiner, Fate, Fingerprint, GoldCall, Length, Options, Reason, Report, Task,
+    Told, difficulty, overlaps,
 };
 use practicum_world::{Actor, World};
 use rayon::prelude::*;
@@ -55,6 +55,9 @@ pub(crate) struct Make {
     /// Number of states for each world.
     #[arg(long, default_value_t = 3)]
     states: usize,
+    /// Shares of the numbers of calls of gold: `1-4=0.6,5-10=0.3,11-20=0.1`; as they come unless given.
+    #[arg(long, value_delimiter = ',')]
+    lengths: Vec<String>,
     /// The seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -136,6 +139,7 @@ fn make(arguments: &Make) -> Result<()> {
         per_world: arguments.per_world,
         states: arguments.states,
         seed: arguments.seed,
+        lengths: parse_lengths(&arguments.lengths)?,
         ..Options::default()
     };
     std::fs::create_dir_all(&arguments.out).map_err(|error| io_error(&arguments.out, &error))?;
@@ -174,6 +178,28 @@ fn make(arguments: &Make) -> Result<()> {
         100.0 * total.acceptance_rate_before(),
         100.0 * total.beyond_kill_rate(),
     ));
+    let covered = &total.coverage;
+    line(&format!(
+        "{} of {} tools and {} of {} connected pairs in some gold; {} tools can be in none",
+        covered.tools_used,
+        covered.tools,
+        covered.pairs_used,
+        covered.pairs,
+        covered.out_of_reach.len()
+    ));
+    for length in &options.lengths {
+        let made: usize = total
+            .lengths
+            .range(length.least..=length.most)
+            .map(|(_, count)| count)
+            .sum();
+        line(&format!(
+            "{} to {} calls: {:.1} % of the tasks",
+            length.least,
+            length.most,
+            100.0 * made as f64 / total.proven.max(1) as f64
+        ));
+    }
     if arguments.json {
         let worlds: BTreeMap<&String, &Report> = reports
             .iter()
@@ -182,6 +208,29 @@ fn make(arguments: &Make) -> Result<()> {
         result(&json!({"total": total, "worlds": worlds}).to_string());
     }
     Ok(())
+}
+
+/// `5-10=0.3`: from five to ten calls, three in ten.
+fn parse_lengths(texts: &[String]) -> Result<Vec<Length>> {
+    let parse = |text: &String| {
+        let (range, share) = text.split_once('=')?;
+        let (least, most) = range.split_once('-').unwrap_or((range, range));
+        let length = Length {
+            least: least.trim().parse().ok()?,
+            most: most.trim().parse().ok()?,
+            share: share.trim().parse().ok()?,
+        };
+        (length.least <= length.most && length.share > 0.0).then_some(length)
+    };
+    texts
+        .iter()
+        .map(|text| {
+            parse(text).ok_or_else(|| {
+                CommandError::user(format!("{text} is no number of calls with its share"))
+                    .hint("write --lengths 1-4=0.6,5-10=0.3,11-20=0.1")
+            })
+        })
+        .collect()
 }
 
 /// The files of tasks at a place: the file itself, or those of the runs below a folder.

@@ -111,7 +111,10 @@ impl Atlas {
     /// The position of a tool.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         let tools = self.world.tools().iter();
-        tools.enumerate().find(|(_, tool)| tool.name == name).map(|(at, _)| at)
+        tools
+            .enumerate()
+            .find(|(_, tool)| tool.name == name)
+            .map(|(at, _)| at)
     }
 
     /// The whole key of a table when it is one column.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::atlas::{Atlas, Reader, is_boolean};
 use crate::builder::{Builder, Dropped, Wish, pointer, say};
+use crate::chain::MANY_DRAWS;
 use crate::conversation::is_caller;
 use crate::goals::{Ground, Made, attempt};
 use crate::handle::name_row;
@@ -33,7 +34,9 @@ impl Ground<'_> {
     pub(crate) fn choice(&self, tool: usize, draws: &mut Draws) -> Made {
         let definition = self.atlas.tool(tool);
         let mut builder = self.builder()?;
-        let Some(arguments) = self.allowed(&mut builder, tool, self.sampler, &[], draws)? else {
+        let Some(arguments) =
+            self.allowed(&mut builder, tool, self.sampler, &[], MANY_DRAWS, draws)?
+        else {
             return Ok(Err(Dropped::Refused));
         };
         let mut chosen = self.atlas.left_open(tool);
@@ -152,7 +155,9 @@ impl Ground<'_> {
             return Err(Dropped::NotHere);
         };
         let wanted_by = tool;
-        let way = self.way(table, Some(wanted_by), draws).ok_or(Dropped::NoPath)?;
+        let way = self
+            .way(table, Some(wanted_by), draws)
+            .ok_or(Dropped::NoPath)?;
         if way.reader.shows_column(column.column).is_none() {
             return Err(Dropped::NoPath);
         }

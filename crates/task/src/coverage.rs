@@ -30,6 +30,9 @@ pub struct Coverage {
     pub pairs_out_of_reach: usize,
     /// Tools that could be in some gold and are in none.
     pub unused: Vec<String>,
+    /// Connected pairs that could be in some gold and are in none, by whether the first and the second
+    /// write: `write-read`.
+    pub pairs_unused: BTreeMap<String, usize>,
 }
 
 impl Coverage {
@@ -53,6 +56,9 @@ impl Coverage {
             self.out_of_reach.insert(tool.clone(), reason.clone());
         }
         self.unused.extend(other.unused.iter().cloned());
+        for (sort, count) in &other.pairs_unused {
+            *self.pairs_unused.entry(sort.clone()).or_default() += count;
+        }
     }
 
     /// The same with the world's name before each tool's.
@@ -140,12 +146,12 @@ impl Usage {
                     continue;
                 };
                 let key = call.arguments.get(&why.argument);
-                for before in 0..at {
-                    let Some(earlier) = calls[before] else {
+                for (before, earlier) in task.gold.iter().zip(&calls).take(at) {
+                    let Some(earlier) = *earlier else {
                         continue;
                     };
                     let again = self.flows.takes[earlier].iter().any(|(argument, picked)| {
-                        *picked == table && task.gold[before].arguments.get(argument) == key
+                        *picked == table && before.arguments.get(argument) == key
                     });
                     if again && self.flows.shows[earlier].contains(&table) {
                         self.pair(earlier, own);
@@ -190,7 +196,18 @@ impl Usage {
             .filter(|(at, _)| of_agent(at) && !used(at))
             .collect();
         let name = |at: &usize| world.tools()[*at].name.clone();
+        let mut pairs_unused: BTreeMap<String, usize> = BTreeMap::new();
+        for (first, second) in self.flows.pairs.difference(&self.pairs) {
+            if !reasons.contains_key(first) && !reasons.contains_key(second) {
+                let does = [first, second].map(|at| {
+                    let reads = world.tools()[*at].effects.read_only;
+                    if reads { "read" } else { "write" }
+                });
+                *pairs_unused.entry(does.join("-")).or_default() += 1;
+            }
+        }
         Coverage {
+            pairs_unused,
             tools: all.len(),
             tools_used: all.iter().filter(|at| used(at)).count(),
             pairs: self.flows.pairs.len(),

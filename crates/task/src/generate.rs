@@ -490,14 +490,12 @@ impl Run<'_> {
     /// The least used tool, or table, that a goal of the kind can aim at.
     fn aim(&self, atlas: &Atlas, kind: Kind, draws: &mut Draws) -> Option<usize> {
         let mut aims: Vec<usize> = match kind {
-            _ if kind.is_question() => {
-                (0..atlas.readers.len())
-                    .filter(|table| {
-                        !atlas.readers[*table].is_empty()
-                            && atlas.schema().tables[*table].kind == TableKind::Table
-                    })
-                    .collect()
-            }
+            _ if kind.is_question() => (0..atlas.readers.len())
+                .filter(|table| {
+                    !atlas.readers[*table].is_empty()
+                        && atlas.schema().tables[*table].kind == TableKind::Table
+                })
+                .collect(),
             Kind::Together => atlas.users_writes.clone(),
             Kind::Choice => choosing(atlas),
             _ => atlas.writes.clone(),

@@ -18,6 +18,9 @@ use crate::{intent, phrase};
 /// Other values of a column that a fact keeps, to recognise spraying.
 pub(crate) const MOST_OTHERS: usize = 60;
 
+/// Share of the chains after which the user asks how something stands, where that would be new.
+const ASKED_AFTERWARDS: f64 = 0.7;
+
 /// What goals of one state are made from.
 pub(crate) struct Ground<'a> {
     pub(crate) atlas: &'a Atlas,
@@ -56,8 +59,27 @@ impl Ground<'_> {
         kind: Kind,
         draws: &mut Draws,
     ) -> Made {
-        let intent = intent::request(&mut builder, draws);
-        self.finish_with(builder, kind, intent)
+        let before = builder.mark();
+        if kind == Kind::Chain && draws.chance(ASKED_AFTERWARDS) {
+            builder.afterwards = self.afterwards(&mut builder, draws)?;
+        }
+        let mut intent = intent::request(&mut builder, draws);
+        let question = builder.afterwards.take();
+        let Some(question) = question.filter(|own| !own.is_answered_by(&intent)) else {
+            if builder.is_beyond(&before) {
+                builder.back_to(before);
+                attempt!(builder.rewind());
+                builder.named.clear();
+                intent = intent::request(&mut builder, draws);
+            }
+            return self.finish_with(builder, kind, intent);
+        };
+        let made = self.finish_with(builder, kind, intent)?;
+        Ok(made.map(|mut task| {
+            task.answer = question.answer;
+            task.expectation.facts.push(question.fact);
+            task
+        }))
     }
 
     /// The task of changes that were made, in given words.
@@ -328,7 +350,7 @@ impl Ground<'_> {
         readers.sort_by_key(|reader| !builder.is_new(reader.tool));
         for reader in readers {
             let before = builder.mark();
-            match self.get_by(builder, reader, key, handle, shown, draws) {
+            match builder.get_by(reader, key, handle, shown, draws) {
                 Ok(true) => return Ok(()),
                 Ok(false) | Err(Dropped::NoPath | Dropped::NoHandle | Dropped::Ambiguous) => {
                     builder.back_to(before);
@@ -337,54 +359,6 @@ impl Ground<'_> {
             }
         }
         Err(Dropped::NoPath)
-    }
-
-    /// Reads a row by its id with one tool; false when the tool needs more than is known.
-    fn get_by(
-        &self,
-        builder: &mut Builder<'_>,
-        reader: &Reader,
-        key: ColumnRef,
-        handle: &Handle,
-        shown: &Reason,
-        draws: &mut Draws,
-    ) -> Result<bool, Dropped> {
-        let tool = self.atlas.tool(reader.tool);
-        let mut arguments = Map::new();
-        let mut determined = Vec::new();
-        for argument in &reader.arguments {
-            let parameter = tool
-                .parameters()
-                .iter()
-                .find(|parameter| parameter.name == argument.name)
-                .ok_or(Dropped::NoPath)?;
-            let (value, by) = if argument.column == Some(key) {
-                (handle.key.clone(), shown.clone())
-            } else if argument.required {
-                let by = builder.for_tool(reader.tool, |own| {
-                    own.ancestor(handle, tool, &argument.name, draws)
-                })?;
-                let Some(found) = by else {
-                    return Ok(false);
-                };
-                found
-            } else {
-                continue;
-            };
-            arguments.insert(argument.name.clone(), as_type(&value, &parameter.schema));
-            determined.push(Determined {
-                argument: argument.name.clone(),
-                by,
-            });
-        }
-        let by_key = reader
-            .arguments
-            .iter()
-            .any(|argument| argument.column == Some(key) && arguments.contains_key(&argument.name));
-        if by_key {
-            builder.call(reader.tool, arguments, determined, false)?;
-        }
-        Ok(by_key)
     }
 
     /// A tool that no gold has yet, or not after the one that has just shown the row, shows the column

@@ -55,6 +55,7 @@
 //! - Whether a mutant is void or equivalent is decided by running it, never by an excuse.
 //! - The same world, options and seed give the same tasks.
 mod accept;
+mod afterwards;
 mod atlas;
 mod builder;
 mod chain;

@@ -2,11 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use practicum_world::{Actor, ColumnRef};
+use practicum_world::{Actor, ArgumentComparison, ColumnRef};
 
 use crate::atlas::{Atlas, Reader};
 use crate::builder::is_internal;
 use crate::words::nouns;
+
+/// How a row of a table can come into gold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    /// Not at all.
+    No,
+    /// A call makes it.
+    Made,
+    /// It is there, and found from what people know.
+    Found,
+}
 
 /// The tools that no gold can have, by position, with the reason in words.
 ///
@@ -14,13 +25,10 @@ use crate::words::nouns;
 /// that tool can be given; or when a tool that can be called makes one. What is left is out of reach.
 pub(crate) fn out_of_reach(atlas: &Atlas) -> BTreeMap<usize, String> {
     let schema = atlas.schema();
-    let mut reached = vec![false; schema.tables.len()];
+    let mut reached = vec![Reached::No; schema.tables.len()];
     loop {
         let before = reached.clone();
         for table in 0..schema.tables.len() {
-            if reached[table] {
-                continue;
-            }
             let readers = atlas.readers[table].iter();
             let shown = readers
                 .chain(&atlas.readers_inside[table])
@@ -34,7 +42,11 @@ pub(crate) fn out_of_reach(atlas: &Atlas) -> BTreeMap<usize, String> {
                         field.origins.column.is_some() && field.origins.column == key
                     })
             });
-            reached[table] = shown || made;
+            reached[table] = match (shown, made) {
+                (true, _) => Reached::Found,
+                (false, true) => Reached::Made,
+                (false, false) => reached[table],
+            };
         }
         if reached == before {
             break;
@@ -50,7 +62,7 @@ pub(crate) fn out_of_reach(atlas: &Atlas) -> BTreeMap<usize, String> {
 }
 
 /// A list shows rows of a table by which a person can tell them apart, and can be called.
-fn shows_rows(atlas: &Atlas, reader: &Reader, table: usize, reached: &[bool]) -> bool {
+fn shows_rows(atlas: &Atlas, reader: &Reader, table: usize, reached: &[Reached]) -> bool {
     let named = reader.shows.iter().any(|(column, _)| {
         let at = ColumnRef {
             table,
@@ -62,7 +74,7 @@ fn shows_rows(atlas: &Atlas, reader: &Reader, table: usize, reached: &[bool]) ->
     let owned = atlas.schema().tables[table]
         .foreign_keys
         .iter()
-        .any(|key| key.parent != table && reached[key.parent]);
+        .any(|key| key.parent != table && reached[key.parent] == Reached::Found);
     // By its own key alone a row is not found, only looked at.
     let by_key = reader.arguments.iter().any(|argument| {
         let key = atlas.key(table);
@@ -81,19 +93,34 @@ fn shows_nothing(atlas: &Atlas, tool: usize) -> Option<String> {
 }
 
 /// What a tool needs that nobody can give, in words.
-fn missing(atlas: &Atlas, tool: usize, reached: &[bool]) -> Option<String> {
+fn missing(atlas: &Atlas, tool: usize, reached: &[Reached]) -> Option<String> {
     let schema = atlas.schema();
     let definition = atlas.tool(tool);
+    let effects = &definition.effects;
+    let finds = [ArgumentComparison::Equal, ArgumentComparison::Like];
+    // Nobody asks to see, or to end, what was made a moment ago.
+    let ends = effects.inserts.is_empty() && effects.updates.is_empty();
+    let least = if ends { Reached::Found } else { Reached::Made };
     for parameter in definition.parameters().iter().filter(|own| own.required) {
         let name = &parameter.name;
         if let Some(table) = atlas.picked_table(definition, name) {
-            if reached[table] {
+            if reached[table] >= least {
                 continue;
             }
             let (many, one) = nouns(schema, table);
             return Some(format!(
                 "needs the id of a {one}, and no tool leads from what people know to the {many}"
             ));
+        }
+        let compares = &definition.flow.compares;
+        if effects.read_only
+            && parameter.default.is_none()
+            && parameter.choices().is_none()
+            && !compares
+                .iter()
+                .any(|own| own.argument == *name && finds.contains(&own.comparison))
+        {
+            return Some(format!("needs {name}, by which no row is found or named"));
         }
         if is_internal(name) && parameter.choices().is_none() {
             return Some(format!("needs {name}, which no tool shows"));

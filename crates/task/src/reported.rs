@@ -8,9 +8,9 @@ use crate::atlas::Atlas;
 use crate::builder::{Builder, Dropped};
 use crate::goals::{Ground, MOST_OTHERS, Made};
 use crate::handle::name_row;
-use crate::{intent, phrase};
 use crate::task::{Determined, Kind};
 use crate::words::{column_words, is_plural, nouns};
+use crate::{intent, phrase};
 
 /// References between a row that is counted and the one whose it is, at most.
 const HOPS: usize = 2;
@@ -240,9 +240,8 @@ fn is_reported(atlas: &Atlas, tool: usize, reply: &Value, number: i64) -> bool {
         .filter(|(_, value)| value.as_i64() == Some(number))
         .any(|(name, _)| {
             let mut fields = results.iter();
-            !fields.any(|field| {
-                field.name.as_deref() == Some(name) && field.origins.column.is_some()
-            })
+            !fields
+                .any(|field| field.name.as_deref() == Some(name) && field.origins.column.is_some())
         })
 }
 

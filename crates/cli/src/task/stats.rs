@@ -198,7 +198,14 @@ fn as_text(all: &All, coverage: &BTreeMap<&String, Coverage>, covered: &Coverage
     if !coverage.is_empty() {
         text.push_str(&coverage_lines(covered));
     }
-    let [killed, survived, accepted, refused, beyond_killed, beyond_survived] = all.proof;
+    let [
+        killed,
+        survived,
+        accepted,
+        refused,
+        beyond_killed,
+        beyond_survived,
+    ] = all.proof;
     text.push_str(&format!(
         "\nproof: {killed} mutants killed, {survived} survived; {accepted} variants accepted, {refused} refused; of those that never gate {beyond_killed} killed, {beyond_survived} survived\n"
     ));

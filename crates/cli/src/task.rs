@@ -1,11 +1,13 @@
 //! `practicum task show | stats | prove`: tasks for people to read, to count and to prove again.
 
+mod stats;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use practicum_task::{
-    Examination, Examiner, Fate, Fingerprint, GoldCall, Kind, Options, Reason, Report, Task, Told,
-    Variety, difficulty, masked_intent, overlaps,
+    Examination, Examiner, Fate, Fingerprint, GoldCall, Length, Options, Reason, Report, Task,
+    Told, difficulty, overlaps,
 };
 use practicum_world::{Actor, World};
 use rayon::prelude::*;
@@ -13,8 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::{CommandError, Result, io_error};
 use crate::progress::{line, result};
-use crate::run_folder::write_whole;
-use crate::stages::task::{load, read_tasks};
+use crate::stages::task::{load, make_for, read_tasks};
 
 /// What can be done with tasks that are there.
 #[derive(Debug, clap::Subcommand)]
@@ -54,6 +55,9 @@ pub(crate) struct Make {
     /// Number of states for each world.
     #[arg(long, default_value_t = 3)]
     states: usize,
+    /// Shares of the numbers of calls of gold: `1-4=0.6,5-10=0.3,11-20=0.1`; as they come unless given.
+    #[arg(long, value_delimiter = ',')]
+    lengths: Vec<String>,
     /// The seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -83,6 +87,8 @@ pub(crate) struct Stats {
     /// Files of tasks, or runs' folders.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
     /// Print one JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -122,7 +128,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Make(arguments) => make(arguments),
         Command::Show(arguments) => show(arguments),
-        Command::Stats(arguments) => stats(arguments),
+        Command::Stats(arguments) => stats::run(arguments),
         Command::Split(arguments) => split(arguments),
         Command::Prove(arguments) => prove(arguments),
     }
@@ -133,23 +139,27 @@ fn make(arguments: &Make) -> Result<()> {
         per_world: arguments.per_world,
         states: arguments.states,
         seed: arguments.seed,
+        lengths: parse_lengths(&arguments.lengths)?,
         ..Options::default()
     };
     std::fs::create_dir_all(&arguments.out).map_err(|error| io_error(&arguments.out, &error))?;
-    let reports = arguments
+    let worlds = arguments
         .worlds
         .par_iter()
-        .map(|folder| {
-            let world = load(folder)?;
-            let (tasks, report) = practicum_task::generate(&world, &options)
-                .map_err(|error| CommandError::work(format!("{}: {error}", folder.display())))?;
-            let mut text = String::new();
-            for task in &tasks {
-                text.push_str(&serde_json::to_string(task).unwrap_or_default());
-                text.push('\n');
-            }
+        .map(|folder| load(folder))
+        .collect::<Result<Vec<_>>>()?;
+    let carried: Vec<_> = worlds.par_iter().map(practicum_task::carried).collect();
+    let shares = practicum_task::balanced(&options, &carried);
+    let reports = worlds
+        .into_par_iter()
+        .zip(shares)
+        .map(|(world, kinds)| {
+            let options = Options {
+                kinds,
+                ..options.clone()
+            };
             let path = arguments.out.join(format!("{}.jsonl", world.name()));
-            write_whole(&path, text.as_bytes())?;
+            let report = make_for(&world, &options, &path)?;
             Ok((world.name().to_string(), report))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -168,6 +178,28 @@ fn make(arguments: &Make) -> Result<()> {
         100.0 * total.acceptance_rate_before(),
         100.0 * total.beyond_kill_rate(),
     ));
+    let covered = &total.coverage;
+    line(&format!(
+        "{} of {} tools and {} of {} connected pairs in some gold; {} tools can be in none",
+        covered.tools_used,
+        covered.tools,
+        covered.pairs_used,
+        covered.pairs,
+        covered.out_of_reach.len()
+    ));
+    for length in &options.lengths {
+        let made: usize = total
+            .lengths
+            .range(length.least..=length.most)
+            .map(|(_, count)| count)
+            .sum();
+        line(&format!(
+            "{} to {} calls: {:.1} % of the tasks",
+            length.least,
+            length.most,
+            100.0 * made as f64 / total.proven.max(1) as f64
+        ));
+    }
     if arguments.json {
         let worlds: BTreeMap<&String, &Report> = reports
             .iter()
@@ -176,6 +208,29 @@ fn make(arguments: &Make) -> Result<()> {
         result(&json!({"total": total, "worlds": worlds}).to_string());
     }
     Ok(())
+}
+
+/// `5-10=0.3`: from five to ten calls, three in ten.
+fn parse_lengths(texts: &[String]) -> Result<Vec<Length>> {
+    let parse = |text: &String| {
+        let (range, share) = text.split_once('=')?;
+        let (least, most) = range.split_once('-').unwrap_or((range, range));
+        let length = Length {
+            least: least.trim().parse().ok()?,
+            most: most.trim().parse().ok()?,
+            share: share.trim().parse().ok()?,
+        };
+        (length.least <= length.most && length.share > 0.0).then_some(length)
+    };
+    texts
+        .iter()
+        .map(|text| {
+            parse(text).ok_or_else(|| {
+                CommandError::user(format!("{text} is no number of calls with its share"))
+                    .hint("write --lengths 1-4=0.6,5-10=0.3,11-20=0.1")
+            })
+        })
+        .collect()
 }
 
 /// The files of tasks at a place: the file itself, or those of the runs below a folder.
@@ -428,126 +483,6 @@ fn shortened(text: &str) -> String {
     }
     let head: String = text.chars().take(MOST).collect();
     format!("{head}...")
-}
-
-fn stats(arguments: &Stats) -> Result<()> {
-    let mut tasks = Vec::new();
-    for place in &arguments.files {
-        for file in task_files(place)? {
-            tasks.extend(read_tasks(&file)?);
-        }
-    }
-    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
-    let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut worlds: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
-    let mut tools: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    for task in &tasks {
-        *kinds.entry(task.kind).or_default() += 1;
-        *lengths.entry(task.gold.len()).or_default() += 1;
-        worlds.entry(&task.world).or_default().push(task);
-        let own = tools.entry(&task.world).or_default();
-        for call in &task.gold {
-            *own.entry(&call.tool).or_default() += 1;
-        }
-    }
-    let whole = Variety::of(&tasks);
-    // The share of different wordings falls with the number of tasks: it is taken of a hundred of a world.
-    let by_world: BTreeMap<&str, Variety> = worlds
-        .iter()
-        .map(|(world, own)| (*world, Variety::of(own.iter().take(100).copied())))
-        .collect();
-    let proof = |count: fn(&Task) -> usize| tasks.iter().map(count).sum::<usize>();
-    if arguments.json {
-        let named: BTreeMap<&str, usize> = kinds
-            .iter()
-            .map(|(kind, count)| (kind.name(), *count))
-            .collect();
-        let worlds: BTreeMap<&str, Value> = worlds
-            .iter()
-            .map(|(world, own)| {
-                let variety = by_world[world];
-                (
-                    *world,
-                    json!({
-                        "tasks": own.len(),
-                        "tools": tools[world],
-                        "masked_intents_per_100": variety.per_hundred(),
-                        "distinct_3": variety.distinct_3,
-                    }),
-                )
-            })
-            .collect();
-        result(
-            &json!({
-                "tasks": tasks.len(),
-                "kinds": named,
-                "lengths": lengths,
-                "masked_intents": whole.distinct,
-                "distinct_3": whole.distinct_3,
-                "worlds": worlds,
-            })
-            .to_string(),
-        );
-        return Ok(());
-    }
-    let total = tasks.len().max(1) as f64;
-    let mut scores: Vec<f64> = tasks.iter().map(difficulty).collect();
-    scores.sort_by(f64::total_cmp);
-    let last = scores.len().saturating_sub(1);
-    let fifths: Vec<String> = (0..=5)
-        .filter_map(|fifth| scores.get(last * fifth / 5))
-        .map(|score| format!("{score:.1}"))
-        .collect();
-    let mut text = format!(
-        "{} tasks of {} worlds\n\nby kind\n",
-        tasks.len(),
-        worlds.len()
-    );
-    for (kind, count) in &kinds {
-        text.push_str(&format!(
-            "  {:<14} {count:>6}  {:>5.1} %\n",
-            kind.name(),
-            100.0 * *count as f64 / total
-        ));
-    }
-    text.push_str("\nby calls of gold\n");
-    for (length, count) in &lengths {
-        text.push_str(&format!("  {length:<14} {count:>6}\n"));
-    }
-    text.push_str(&format!("\ndifficulty, by fifths: {}\n", fifths.join(", ")));
-    text.push_str("\nby world: tasks, tools in gold, masked intents per 100, distinct-3\n");
-    for (world, own) in &worlds {
-        let variety = by_world[world];
-        text.push_str(&format!(
-            "  {world:<24} {:>6} {:>4} {:>6.0} {:>6.2}\n",
-            own.len(),
-            tools[world].len(),
-            variety.per_hundred(),
-            variety.distinct_3
-        ));
-    }
-    text.push_str(&format!(
-        "\nproof: {} mutants killed, {} survived; {} variants accepted, {} refused; of those that never gate {} killed, {} survived\n",
-        proof(|task| task.proof.killed),
-        proof(|task| task.proof.survived),
-        proof(|task| task.proof.accepted),
-        proof(|task| task.proof.refused),
-        proof(|task| task.proof.beyond_killed),
-        proof(|task| task.proof.beyond_survived),
-    ));
-    let mut wordings: BTreeMap<String, usize> = BTreeMap::new();
-    for task in &tasks {
-        *wordings.entry(masked_intent(task)).or_default() += 1;
-    }
-    if let Some((wording, count)) = wordings.iter().max_by_key(|(_, count)| **count)
-        && *count > 1
-    {
-        text.push_str(&format!(
-            "the commonest wording, {count} times: {wording}\n"
-        ));
-    }
-    result(text.trim_end());
-    Ok(())
 }
 
 fn prove(arguments: &Prove) -> Result<()> {

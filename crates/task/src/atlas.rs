@@ -108,6 +108,15 @@ impl Atlas {
         &self.world.tools()[at]
     }
 
+    /// The position of a tool.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let tools = self.world.tools().iter();
+        tools
+            .enumerate()
+            .find(|(_, tool)| tool.name == name)
+            .map(|(at, _)| at)
+    }
+
     /// The whole key of a table when it is one column.
     pub(crate) fn key(&self, table: usize) -> Option<ColumnRef> {
         match &self.schema().tables[table].key[..] {

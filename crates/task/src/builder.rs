@@ -7,10 +7,18 @@ use practicum_world::{
 };
 use serde_json::{Map, Value};
 
+use crate::afterwards::Question;
 use crate::atlas::{Atlas, Reader, text_kind};
+use crate::coverage::Usage;
 use crate::handle::{Handle, name_row, same};
 use crate::task::{Determined, GoldCall, Reason, Slot, Told};
 use crate::words;
+
+/// Share of the rows that are looked at by their ids before something is done with them, where no gold has
+/// the two calls yet.
+const LOOKED_AT: f64 = 0.5;
+/// References between a row and one above it whose key a call needs, at most.
+const HOPS: usize = 3;
 
 /// Why a goal could not become a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +122,14 @@ pub(crate) struct Builder<'a> {
     /// Facts that the user tells because a rule demands a read that needs them: positions of slots, and
     /// the row that each is of.
     pub(crate) said_besides: Vec<(usize, Option<(usize, Cell)>)>,
+    /// What the user asks in the end.
+    pub(crate) afterwards: Option<Question>,
+    /// What other tasks' gold has used: what is new comes first.
+    pub(crate) usage: &'a Usage,
+    /// The tool that needs what is being looked for.
+    needed_by: Option<usize>,
+    /// Rows that are being looked for: one may lead to another, but not in a circle.
+    sought: Vec<(usize, Cell)>,
     known: BTreeMap<(usize, Cell), Known>,
 }
 
@@ -130,6 +146,7 @@ impl<'a> Builder<'a> {
         atlas: &'a Atlas,
         state: &State,
         rows: &'a [Vec<Row>],
+        usage: &'a Usage,
         seed: u64,
     ) -> Result<Self, StateError> {
         Ok(Self {
@@ -142,6 +159,10 @@ impl<'a> Builder<'a> {
             wishes: Vec::new(),
             named: Vec::new(),
             said_besides: Vec::new(),
+            afterwards: None,
+            usage,
+            needed_by: None,
+            sought: Vec::new(),
             known: BTreeMap::new(),
         })
     }
@@ -154,6 +175,11 @@ impl<'a> Builder<'a> {
             said_besides: self.said_besides.len(),
             known: self.known.clone(),
         }
+    }
+
+    /// Gold has calls that it had not at a mark.
+    pub(crate) fn is_beyond(&self, mark: &Mark) -> bool {
+        self.calls.len() > mark.calls
     }
 
     /// Forgets what came after a mark; the session keeps it.
@@ -208,15 +234,28 @@ impl<'a> Builder<'a> {
         if let Some(known) = self.known.get(&(handle.table, handle.key.clone())) {
             return Ok(shown(known));
         }
+        let row = (handle.table, handle.key.clone());
+        if self.sought.contains(&row) {
+            return Err(Dropped::NoPath);
+        }
+        self.sought.push(row);
+        let found = self.find_anew(handle, draws);
+        self.sought.pop();
+        found
+    }
+
+    fn find_anew(&mut self, handle: &Handle, draws: &mut Draws) -> Result<Reason, Dropped> {
         let mut readers: Vec<Reader> = self.atlas.readers[handle.table].clone();
         draws.shuffle(&mut readers);
         // What shows a list needs less to be known.
         readers.sort_by_key(|reader| !reader.many);
         readers.extend(self.atlas.readers_inside[handle.table].iter().cloned());
+        // Before all comes what no gold has used yet.
+        readers.sort_by_key(|reader| !self.is_new(reader.tool));
         let mut reason = Dropped::NoPath;
         for reader in &readers {
             let before = self.mark();
-            match self.read(handle, reader, draws) {
+            match self.for_tool(reader.tool, |own| own.read(handle, reader, draws)) {
                 Ok(()) => {
                     let known = &self.known[&(handle.table, handle.key.clone())];
                     return Ok(shown(known));
@@ -231,6 +270,24 @@ impl<'a> Builder<'a> {
             }
         }
         Err(reason)
+    }
+
+    /// No gold has the tool yet, or not together with the one that needs what it shows.
+    pub(crate) fn is_new(&self, tool: usize) -> bool {
+        let next = self.needed_by;
+        self.usage.is_new(tool) || next.is_some_and(|next| self.usage.is_new_pair(tool, next))
+    }
+
+    /// Does something for a tool that needs its outcome.
+    pub(crate) fn for_tool<T>(
+        &mut self,
+        tool: usize,
+        step: impl FnOnce(&mut Self) -> Result<T, Dropped>,
+    ) -> Result<T, Dropped> {
+        let outer = self.needed_by.replace(tool);
+        let outcome = step(self);
+        self.needed_by = outer;
+        outcome
     }
 
     /// Notes where a key was shown.
@@ -296,7 +353,15 @@ impl<'a> Builder<'a> {
                     filtered.push(at);
                 }
             } else if argument.required {
-                return Err(Dropped::NoPath);
+                let by = self.ancestor(handle, tool, &argument.name, draws)?;
+                let Some((key, by)) = by else {
+                    return Err(Dropped::NoPath);
+                };
+                arguments.insert(argument.name.clone(), as_type(&key, &parameter.schema));
+                determined.push(Determined {
+                    argument: argument.name.clone(),
+                    by,
+                });
             }
         }
         let mut parent_key = None;
@@ -312,6 +377,75 @@ impl<'a> Builder<'a> {
         }
         let call = self.call(reader.tool, arguments, determined, false)?;
         self.pick(handle, reader, call, &filtered, parent_key, draws)
+    }
+
+    /// Finds the row above another one that an argument picks: the account of the invoice of a line. The
+    /// user says which, when it is none of those by which the row is named.
+    pub(crate) fn ancestor(
+        &mut self,
+        handle: &Handle,
+        tool: &practicum_world::Tool,
+        argument: &str,
+        draws: &mut Draws,
+    ) -> Result<Option<(Cell, Reason)>, Dropped> {
+        let Some(table) = self.atlas.picked_table(tool, argument) else {
+            return Ok(None);
+        };
+        let Some(key) = self.above(handle.table, &handle.key, table, HOPS) else {
+            return Ok(None);
+        };
+        let chain = handle.chain();
+        if let Some(own) = chain
+            .iter()
+            .find(|own| own.table == table && own.key == key)
+        {
+            let by = self.find(own, draws)?;
+            return Ok(Some((key, by)));
+        }
+        if table == handle.table {
+            return Ok(None);
+        }
+        let other = self
+            .handle_of(table, &key, draws)
+            .ok_or(Dropped::NoHandle)?;
+        let by = self.find(&other, draws)?;
+        for own in other.chain() {
+            for (at, cell) in &own.facts {
+                let slot = self.fact(*at, cell, draws);
+                self.said_besides
+                    .push((slot, Some((own.table, own.key.clone()))));
+            }
+        }
+        Ok(Some((key, by)))
+    }
+
+    /// The key of the row of a table to which references lead from a row.
+    fn above(&self, from: usize, key: &Cell, to: usize, hops: usize) -> Option<Cell> {
+        let schema = self.atlas.schema();
+        let own = self.atlas.key(from)?.column;
+        let row = self.rows[from].iter().find(|row| row[own] == *key)?;
+        let mut next = Vec::new();
+        for (column, cell) in row.iter().enumerate() {
+            let at = ColumnRef {
+                table: from,
+                column,
+            };
+            let Some(parent) = schema.referenced(at) else {
+                continue;
+            };
+            if cell.is_null() || parent.table == from {
+                continue;
+            }
+            if parent.table == to {
+                return Some(cell.clone());
+            }
+            next.push((parent.table, cell.clone()));
+        }
+        if hops == 0 {
+            return None;
+        }
+        next.iter()
+            .find_map(|(table, key)| self.above(*table, key, to, hops - 1))
     }
 
     /// Finds the row in a reply, and makes sure that what the user said fits no other row there.
@@ -459,6 +593,15 @@ impl<'a> Builder<'a> {
         arguments: &Map<String, Value>,
         draws: &mut Draws,
     ) -> Result<(Wish, Vec<Determined>), Dropped> {
+        self.for_tool(tool, |own| own.prepared(tool, arguments, draws))
+    }
+
+    fn prepared(
+        &mut self,
+        tool: usize,
+        arguments: &Map<String, Value>,
+        draws: &mut Draws,
+    ) -> Result<(Wish, Vec<Determined>), Dropped> {
         let definition = self.atlas.tool(tool);
         let mut wish = Wish::of(tool);
         let mut determined = Vec::new();
@@ -480,6 +623,7 @@ impl<'a> Builder<'a> {
                         .handle_of(table, &key, draws)
                         .ok_or(Dropped::NoHandle)?;
                     let by = self.find(&handle, draws)?;
+                    self.look_at(tool, &handle, &by, draws);
                     wish.picks.push((name.clone(), handle));
                     by
                 };
@@ -505,6 +649,77 @@ impl<'a> Builder<'a> {
             });
         }
         Ok((wish, determined))
+    }
+
+    /// Looks at a row by its id before something is done with it, where that would be new.
+    fn look_at(&mut self, tool: usize, handle: &Handle, shown: &Reason, draws: &mut Draws) {
+        let Some(key) = self.atlas.key(handle.table) else {
+            return;
+        };
+        let atlas = self.atlas;
+        let readers = atlas.readers[handle.table].iter();
+        let new: Vec<&Reader> = readers
+            .filter(|reader| {
+                let mut arguments = reader.arguments.iter();
+                arguments.any(|own| own.column == Some(key))
+                    && (self.usage.is_new(reader.tool) || self.usage.is_new_pair(reader.tool, tool))
+            })
+            .collect();
+        if let Some(reader) = draws.pick(&new)
+            && draws.chance(LOOKED_AT)
+        {
+            let before = self.mark();
+            if self.get_by(reader, key, handle, shown, draws) != Ok(true) {
+                self.back_to(before);
+            }
+        }
+    }
+
+    /// Reads a row by its id with one tool; false when the tool needs more than is known.
+    pub(crate) fn get_by(
+        &mut self,
+        reader: &Reader,
+        key: ColumnRef,
+        handle: &Handle,
+        shown: &Reason,
+        draws: &mut Draws,
+    ) -> Result<bool, Dropped> {
+        let tool = self.atlas.tool(reader.tool);
+        let mut arguments = Map::new();
+        let mut determined = Vec::new();
+        for argument in &reader.arguments {
+            let parameter = tool
+                .parameters()
+                .iter()
+                .find(|parameter| parameter.name == argument.name)
+                .ok_or(Dropped::NoPath)?;
+            let (value, by) = if argument.column == Some(key) {
+                (handle.key.clone(), shown.clone())
+            } else if argument.required {
+                let by = self.for_tool(reader.tool, |own| {
+                    own.ancestor(handle, tool, &argument.name, draws)
+                })?;
+                let Some(found) = by else {
+                    return Ok(false);
+                };
+                found
+            } else {
+                continue;
+            };
+            arguments.insert(argument.name.clone(), as_type(&value, &parameter.schema));
+            determined.push(Determined {
+                argument: argument.name.clone(),
+                by,
+            });
+        }
+        let by_key = reader
+            .arguments
+            .iter()
+            .any(|argument| argument.column == Some(key) && arguments.contains_key(&argument.name));
+        if by_key {
+            self.call(reader.tool, arguments, determined, false)?;
+        }
+        Ok(by_key)
     }
 
     /// The handle by which a row was found, or a new one.

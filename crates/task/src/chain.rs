@@ -11,7 +11,7 @@ use crate::goals::{Ground, Made, attempt, is_sensible, wanted};
 use crate::task::Kind;
 
 /// Draws of arguments that are tried before a tool is given up.
-const DRAWS: usize = 16;
+pub(crate) const DRAWS: usize = 16;
 /// Tools that are tried for each further change of a chain.
 const STEPS: usize = 8;
 /// Share of the further changes that have nothing to do with the ones before: another errand.
@@ -27,6 +27,11 @@ pub(crate) struct Extent {
     /// Calls that it may have at most.
     pub(crate) most: usize,
 }
+
+/// Share of the further changes by which something new is covered, where there is one.
+const NEW: f64 = 0.7;
+/// Draws of arguments for a tool that no gold has used, or that is used where few things will do.
+pub(crate) const MANY_DRAWS: usize = 96;
 
 /// Rows, by table and key.
 type Rows = Vec<(usize, Cell)>;
@@ -54,19 +59,23 @@ impl Ground<'_> {
             let now = Sampler::of_session(&mut builder.session)?;
             let mut grown = false;
             for _ in 0..STEPS {
-                let about = about(&builder, draws);
-                let fitting: Vec<usize> = self
-                    .atlas
-                    .writes
-                    .iter()
-                    .copied()
-                    .filter(|tool| about.is_empty() || self.picks_one_of(*tool, &about))
-                    .collect();
-                let Some(next) = draws.pick(&fitting) else {
-                    continue;
+                let new = self.continuations(&builder);
+                let (about, next) = match draws.pick(&new) {
+                    Some((row, next)) if draws.chance(NEW) => (vec![row.clone()], *next),
+                    _ => {
+                        let about = about(&builder, draws);
+                        let writes = self.atlas.writes.iter().copied();
+                        let fitting: Vec<usize> = writes
+                            .filter(|tool| about.is_empty() || self.picks_one_of(*tool, &about))
+                            .collect();
+                        let Some(next) = draws.pick(&fitting) else {
+                            continue;
+                        };
+                        (about, *next)
+                    }
                 };
                 let before = builder.mark();
-                match self.allowed_write(&mut builder, *next, Some(&now), &about, draws)? {
+                match self.allowed_write(&mut builder, next, Some(&now), &about, draws)? {
                     Ok(()) if builder.calls.len() > extent.most => {
                         builder.back_to(before);
                         builder.wishes.pop();
@@ -90,6 +99,35 @@ impl Ground<'_> {
         self.finish_writes(builder, Kind::Chain, draws)
     }
 
+    /// Changes of rows that gold has made or touched by tools that no gold has, or not after what was done
+    /// with the row.
+    fn continuations(&self, builder: &Builder<'_>) -> Vec<((usize, Cell), usize)> {
+        let rows: BTreeSet<(usize, Cell)> = builder.wishes.iter().flat_map(Wish::rows).collect();
+        let mut all = Vec::new();
+        for row in rows.into_iter().chain(builder.last_made()) {
+            let done: Vec<usize> = builder
+                .calls
+                .iter()
+                .filter(|call| {
+                    let mut values = call.arguments.values();
+                    let made = builder.last_made().as_ref() == Some(&row) && call.writes;
+                    made || values.any(|value| Cell::from_json(value) == row.1)
+                })
+                .filter_map(|call| self.atlas.position(&call.tool))
+                .collect();
+            for next in &self.atlas.writes {
+                let new = self.usage.is_new(*next)
+                    || done
+                        .iter()
+                        .any(|before| self.usage.is_new_pair(*before, *next));
+                if new && self.picks_one_of(*next, std::slice::from_ref(&row)) {
+                    all.push((row.clone(), *next));
+                }
+            }
+        }
+        all
+    }
+
     /// True when an argument of a tool picks a row of the table of one of these.
     pub(crate) fn picks_one_of(&self, tool: usize, rows: &[(usize, Cell)]) -> bool {
         let tool = self.atlas.tool(tool);
@@ -111,7 +149,12 @@ impl Ground<'_> {
         draws: &mut Draws,
     ) -> Result<Result<(), Dropped>, StateError> {
         let sampler = now.unwrap_or(self.sampler);
-        let Some(arguments) = self.allowed(builder, tool, sampler, about, draws)? else {
+        let most = if self.usage.is_new(tool) {
+            MANY_DRAWS
+        } else {
+            DRAWS
+        };
+        let Some(arguments) = self.allowed(builder, tool, sampler, about, most, draws)? else {
             return Ok(Err(Dropped::Refused));
         };
         let before = builder.mark();
@@ -128,13 +171,14 @@ impl Ground<'_> {
     }
 
     /// Arguments with which a call, made now, is allowed by the guards and changes something; None when
-    /// none were found.
+    /// so many draws have found none.
     pub(crate) fn allowed(
         &self,
         builder: &mut Builder<'_>,
         tool: usize,
         sampler: &Sampler,
         about: &[(usize, Cell)],
+        most: usize,
         draws: &mut Draws,
     ) -> Result<Option<Map<String, Value>>, StateError> {
         let definition = self.atlas.tool(tool);
@@ -147,7 +191,7 @@ impl Ground<'_> {
                 .into_iter()
                 .any(|rule| !self.atlas.world.rules()[rule].looks_back())
         };
-        for draw in 0..DRAWS {
+        for draw in 0..most {
             let arguments = wanted(sampler, definition, about, draws);
             if draw > 0 {
                 trial.restore(&mark)?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::atlas::{Atlas, Reader, is_boolean};
 use crate::builder::{Builder, Dropped, Wish, pointer, say};
+use crate::chain::MANY_DRAWS;
 use crate::conversation::is_caller;
 use crate::goals::{Ground, Made, attempt};
 use crate::handle::name_row;
@@ -16,6 +17,8 @@ use crate::{intent, phrase};
 
 /// Things among which a user lets the agent choose, at most.
 const MOST_MEMBERS: usize = 24;
+/// Things that are tried for that, at most: those that are refused will not do.
+const MOST_TRIED: usize = 80;
 
 /// What a user lets the agent choose from.
 struct Offer {
@@ -31,22 +34,22 @@ impl Ground<'_> {
     pub(crate) fn choice(&self, tool: usize, draws: &mut Draws) -> Made {
         let definition = self.atlas.tool(tool);
         let mut builder = self.builder()?;
-        let Some(arguments) = self.allowed(&mut builder, tool, self.sampler, &[], draws)? else {
+        let Some(arguments) =
+            self.allowed(&mut builder, tool, self.sampler, &[], MANY_DRAWS, draws)?
+        else {
             return Ok(Err(Dropped::Refused));
         };
         let mut chosen = self.atlas.left_open(tool);
         chosen.retain(|(name, _)| arguments.contains_key(name));
-        let Some((argument, table)) = draws.pick(&chosen).cloned() else {
+        let Some((argument, column)) = draws.pick(&chosen).cloned() else {
             return Ok(Err(Dropped::NotHere));
         };
-        let key = Cell::from_json(&arguments[&argument]);
+        let table = column.table;
+        let value = Cell::from_json(&arguments[&argument]);
         let mut rest = arguments.clone();
         rest.remove(&argument);
         let (mut wish, mut determined) = attempt!(builder.prepare(tool, &rest, draws));
-        let offer = attempt!(self.offer(&mut builder, table, &key, draws));
-        let Some(key_column) = self.atlas.key(table) else {
-            return Ok(Err(Dropped::NotHere));
-        };
+        let offer = attempt!(self.offer(&mut builder, tool, column, &value, draws));
         let Some(parameter) = definition
             .parameters()
             .iter()
@@ -60,7 +63,7 @@ impl Ground<'_> {
         let mut members: Vec<(Value, AcceptedEnd)> = Vec::new();
         let mut refused = false;
         for row in &offer.rows {
-            let member = as_type(&row[key_column.column], &parameter.schema);
+            let member = as_type(&row[column.column], &parameter.schema);
             let mut with = rest.clone();
             with.insert(argument.clone(), member.clone());
             trial.restore(&before)?;
@@ -73,13 +76,14 @@ impl Ground<'_> {
             let texts = self.text_rules(&diff, &builder);
             members.push((member, AcceptedEnd { diff, texts }));
         }
-        let listed = listed(&builder, &offer, key_column);
+        let listed = listed(&builder, &offer, column);
         let gold = members.iter().position(|(member, _)| {
             listed
                 .iter()
                 .any(|(own, _)| *own == Cell::from_json(member))
         });
-        let Some(gold) = gold.filter(|_| members.len() > 1) else {
+        let several = (2..=MOST_MEMBERS).contains(&members.len());
+        let Some(gold) = gold.filter(|_| several) else {
             let none = if refused {
                 Dropped::Refused
             } else {
@@ -134,22 +138,29 @@ impl Ground<'_> {
         ))
     }
 
-    /// Rows that are alike in what the user cares about, one of them with this key.
+    /// Rows that are alike in what the user cares about, one of them, and no other, with this value.
     fn offer(
         &self,
         builder: &mut Builder<'_>,
-        table: usize,
-        key: &Cell,
+        tool: usize,
+        column: ColumnRef,
+        value: &Cell,
         draws: &mut Draws,
     ) -> Result<Offer, Dropped> {
         let schema = self.atlas.schema();
-        let key_column = self.atlas.key(table).ok_or(Dropped::NotHere)?;
-        let own = self.rows()[table]
-            .iter()
-            .find(|row| row[key_column.column] == *key)
-            .ok_or(Dropped::NotHere)?;
-        let ways = self.ways(table);
-        let way = draws.pick(&ways).cloned().ok_or(Dropped::NoPath)?;
+        let table = column.table;
+        let has = |row: &&Row| row[column.column] == *value;
+        let mut with_it = self.rows()[table].iter().filter(has);
+        let (Some(own), None) = (with_it.next(), with_it.next()) else {
+            return Err(Dropped::NotHere);
+        };
+        let wanted_by = tool;
+        let way = self
+            .way(table, Some(wanted_by), draws)
+            .ok_or(Dropped::NoPath)?;
+        if way.reader.shows_column(column.column).is_none() {
+            return Err(Dropped::NoPath);
+        }
         let tool = self.atlas.tool(way.reader.tool);
         let mut rows: Vec<&Row> = self.rows()[table].iter().collect();
         let mut arguments = Map::new();
@@ -160,7 +171,7 @@ impl Ground<'_> {
             let id = &own[column.column];
             let handle =
                 name_row(self.atlas, self.rows(), *parent, id, draws).ok_or(Dropped::NoHandle)?;
-            let by = builder.find(&handle, draws)?;
+            let by = builder.for_tool(way.reader.tool, |own| own.find(&handle, draws))?;
             let parameter = tool
                 .parameters()
                 .iter()
@@ -193,7 +204,7 @@ impl Ground<'_> {
         let wanted = draws.below(3);
         for (at, kind) in columns {
             let before = phrase.matches(" whose ").count();
-            if before >= wanted && rows.len() <= MOST_MEMBERS {
+            if before >= wanted && rows.len() <= MOST_TRIED {
                 break;
             }
             let what = column_words(schema, at);
@@ -238,7 +249,7 @@ impl Ground<'_> {
                 });
             }
         }
-        if rows.len() < 2 || rows.len() > MOST_MEMBERS {
+        if rows.len() < 2 || rows.len() > MOST_TRIED {
             return Err(Dropped::NotHere);
         }
         let call = builder.call(way.reader.tool, arguments, determined, false)?;
@@ -252,18 +263,29 @@ impl Ground<'_> {
 }
 
 impl Atlas {
-    /// The arguments of a write for which any of several rows may do, with the table of these. Nobody lets
-    /// another choose what is to be changed, only what it is to be changed to.
-    pub(crate) fn left_open(&self, tool: usize) -> Vec<(String, usize)> {
+    /// The arguments of a write for which any of several rows may do, with the column by whose value they
+    /// pick one: the key, or a name of which lists say whose it is. Nobody lets another choose what is to be
+    /// changed, only what it is to be changed to.
+    pub(crate) fn left_open(&self, tool: usize) -> Vec<(String, ColumnRef)> {
         let tool = self.tool(tool);
         let subject = self.subject(tool);
         let parameters = tool.parameters().iter();
         parameters
-            .filter_map(|own| Some((own.name.clone(), self.picked_table(tool, &own.name)?)))
-            .filter(|(_, table)| {
-                Some(*table) != subject
-                    && !self.is_owned(*table)
-                    && self.readers[*table].iter().any(|reader| reader.many)
+            .filter_map(|own| {
+                let by_key = self.picked_table(tool, &own.name);
+                let column = match by_key {
+                    Some(table) => self.key(table)?,
+                    None => tool.flow.column_of(&own.name, self.schema())?,
+                };
+                let named = by_key.is_some() || self.naming_rank(column) == Some(0);
+                named.then(|| (own.name.clone(), column))
+            })
+            .filter(|(_, column)| {
+                let table = column.table;
+                let lists = &mut self.readers[table].iter();
+                Some(table) != subject
+                    && !self.is_owned(table)
+                    && lists.any(|own| own.many && own.shows_column(column.column).is_some())
             })
             .collect()
     }

@@ -9,6 +9,7 @@ use practicum_world::{
 use serde_json::{Map, Value};
 
 use crate::builder::{Builder, Dropped, Wish, say};
+use crate::chain::DRAWS;
 use crate::conversation::is_caller;
 use crate::goals::{Ground, Made, attempt};
 use crate::handle::Handle;
@@ -32,7 +33,8 @@ impl Ground<'_> {
     /// One change or another, depending on a value of the row that both are about.
     pub(crate) fn conditional(&self, tool: usize, draws: &mut Draws) -> Made {
         let mut builder = self.builder()?;
-        let Some(arguments) = self.allowed(&mut builder, tool, self.sampler, &[], draws)? else {
+        let Some(arguments) = self.allowed(&mut builder, tool, self.sampler, &[], DRAWS, draws)?
+        else {
             return Ok(Err(Dropped::Refused));
         };
         let (wish, _) = attempt!(builder.prepare(tool, &arguments, draws));
@@ -46,7 +48,7 @@ impl Ground<'_> {
         // The row is looked at before anything is done with it.
         if !self.is_shown(&builder, condition.at, &handle) {
             let shown = attempt!(builder.find(&handle, draws));
-            attempt!(self.get(&mut builder, condition.at, &handle, &shown));
+            attempt!(self.get(&mut builder, condition.at, &handle, &shown, draws));
         }
         let thing = phrase::handle_phrase(&builder, &handle, None, draws);
         // Its row goes by the same facts again.
@@ -132,7 +134,8 @@ impl Ground<'_> {
                 break;
             };
             let mut other = self.builder()?;
-            let Some(arguments) = self.allowed(&mut other, tool, self.sampler, &about, draws)?
+            let Some(arguments) =
+                self.allowed(&mut other, tool, self.sampler, &about, DRAWS, draws)?
             else {
                 continue;
             };

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use practicum_world::{Actor, Draws, Sampler, State, StateError, StateSpec, TableKind, World};
+use practicum_world::{Draws, Sampler, State, StateError, StateSpec, TableKind, World};
 use serde::{Deserialize, Serialize};
 
 use crate::atlas::Atlas;
 use crate::builder::Dropped;
 use crate::chain::Extent;
+use crate::coverage::{Coverage, Usage};
 use crate::goals::Ground;
 use crate::mutate::Mutator;
 use crate::prove::{Tally, prove};
+use crate::shares::{carried, choosing};
 use crate::task::{Kind, Task};
 
 /// How many tasks, of which kinds, on which states.
@@ -86,11 +88,17 @@ pub struct Report {
     pub proven: usize,
     /// Tasks by kind.
     pub kinds: BTreeMap<String, usize>,
+    /// Tasks by the number of their gold calls.
+    #[serde(default)]
+    pub lengths: BTreeMap<usize, usize>,
     /// Goals that were dropped, by reason.
     pub rejected: BTreeMap<String, usize>,
     /// The same by kind.
     #[serde(default)]
     pub rejected_by_kind: BTreeMap<String, BTreeMap<String, usize>>,
+    /// The same by the tool, or the table of a question, that they aimed at; not added up over worlds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rejected_by_aim: BTreeMap<String, BTreeMap<String, usize>>,
     /// Gating mutants killed and survived, of all tasks whose gold passed, before any was dropped.
     pub killed_before: usize,
     /// See `killed_before`.
@@ -113,10 +121,9 @@ pub struct Report {
     pub accepted: usize,
     /// Acceptance variants that failed of the tasks that ship.
     pub refused: usize,
-    /// Tools that appear in some gold.
-    pub tools_used: usize,
-    /// The agent's tools.
-    pub tools: usize,
+    /// What gold uses of the agent's tools.
+    #[serde(default)]
+    pub coverage: Coverage,
 }
 
 impl Report {
@@ -126,6 +133,9 @@ impl Report {
         self.proven += other.proven;
         for (name, count) in &other.kinds {
             *self.kinds.entry(name.clone()).or_default() += count;
+        }
+        for (length, count) in &other.lengths {
+            *self.lengths.entry(*length).or_default() += count;
         }
         for (name, count) in &other.rejected {
             *self.rejected.entry(name.clone()).or_default() += count;
@@ -149,8 +159,7 @@ impl Report {
         self.beyond_survived += other.beyond_survived;
         self.accepted += other.accepted;
         self.refused += other.refused;
-        self.tools_used += other.tools_used;
-        self.tools += other.tools;
+        self.coverage.add(&other.coverage);
     }
 
     /// Share of gating mutants that were killed, of the tasks that ship.
@@ -197,15 +206,14 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
         world,
         options,
         tasks: Vec::new(),
-        report: Report {
-            tools: world.tools_of(Actor::Agent).count(),
-            ..Report::default()
-        },
+        report: Report::default(),
         used: BTreeMap::new(),
         proven: BTreeMap::new(),
         seen: BTreeSet::new(),
         lengths: BTreeMap::new(),
         tally: Tally::default(),
+        usage: Usage::new(world),
+        carried: carried(world),
     };
     let states = options.states.max(1);
     let mut grounds: Vec<(State, Sampler)> = Vec::new();
@@ -222,16 +230,11 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
     let mut number = 0;
     while run.tasks.len() < options.per_world && number < most {
         let (state, sampler) = &grounds[number % grounds.len()];
-        let ground = Ground {
-            atlas: &atlas,
-            state,
-            sampler,
-            seed: options
-                .seed
-                .wrapping_mul(1_000_003)
-                .wrapping_add(number as u64),
-        };
-        run.one(&ground, &mut draws)?;
+        let seed = options
+            .seed
+            .wrapping_mul(1_000_003)
+            .wrapping_add(number as u64);
+        run.one(&atlas, (state, sampler), seed, &mut draws)?;
         number += 1;
     }
     run.report.tried = number;
@@ -241,7 +244,6 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
     run.report.accepted_before = run.tally.passed;
     run.report.refused_before = run.tally.refused;
     run.report.failures_before = run.tally.names.clone();
-    let mut used: BTreeSet<&str> = BTreeSet::new();
     for task in &run.tasks {
         *run.report
             .kinds
@@ -253,10 +255,9 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
         run.report.refused += task.proof.refused;
         run.report.beyond_killed += task.proof.beyond_killed;
         run.report.beyond_survived += task.proof.beyond_survived;
-        let own = task.gold.iter().filter(|call| call.actor == Actor::Agent);
-        used.extend(own.map(|call| call.tool.as_str()));
     }
-    run.report.tools_used = used.len();
+    run.report.lengths = run.lengths.clone();
+    run.report.coverage = run.usage.coverage().named(world.name());
     Ok((run.tasks, run.report))
 }
 
@@ -280,17 +281,32 @@ struct Run<'a> {
     /// Tasks by the number of their gold calls.
     lengths: BTreeMap<usize, usize>,
     tally: Tally,
+    usage: Usage,
+    carried: BTreeSet<Kind>,
 }
 
 impl Run<'_> {
-    fn one(&mut self, ground: &Ground<'_>, draws: &mut Draws) -> Result<(), StateError> {
+    fn one(
+        &mut self,
+        atlas: &Atlas,
+        (state, sampler): (&State, &Sampler),
+        seed: u64,
+        draws: &mut Draws,
+    ) -> Result<(), StateError> {
         let length = self.length();
-        let kind = self.kind(ground.atlas, length, draws);
-        let Some(aim) = self.aim(ground.atlas, kind, draws) else {
-            self.drop_goal(kind, Dropped::NotHere);
+        let kind = self.kind(length, draws);
+        let Some(aim) = self.aim(atlas, kind, draws) else {
+            self.drop_goal(kind, None, Dropped::NotHere);
             return Ok(());
         };
         *self.used.entry((kind, aim)).or_default() += 1;
+        let ground = Ground {
+            atlas,
+            state,
+            sampler,
+            usage: &self.usage,
+            seed,
+        };
         let made = match kind {
             Kind::Write => ground.write(aim, draws)?,
             Kind::Chain => {
@@ -324,34 +340,35 @@ impl Run<'_> {
         let mut task = match made {
             Ok(task) => task,
             Err(dropped) => {
-                self.drop_goal(kind, dropped);
+                self.drop_goal(kind, Some(aim), dropped);
                 return Ok(());
             }
         };
         let print = fingerprint(&task);
         if self.seen.contains(&print) {
-            self.drop_goal(kind, Dropped::Duplicate);
+            self.drop_goal(kind, Some(aim), Dropped::Duplicate);
             return Ok(());
         }
         if !self.has_room(task.gold.len()) {
-            self.drop_goal(kind, Dropped::Length);
+            self.drop_goal(kind, Some(aim), Dropped::Length);
             return Ok(());
         }
         let mutator = Mutator {
-            atlas: ground.atlas,
-            sampler: ground.sampler,
-            rows: ground.sampler.rows(),
+            atlas,
+            sampler,
+            rows: sampler.rows(),
         };
-        let mut session = ground.state.session(task.seed)?;
+        let mut session = state.session(task.seed)?;
         match prove(&mut task, &mut session, &mutator, &mut self.tally, draws)? {
             Ok(()) => {
                 self.seen.insert(print);
+                self.usage.note(&task);
                 *self.proven.entry((kind, aim)).or_default() += 1;
                 *self.lengths.entry(task.gold.len()).or_default() += 1;
                 task.id = format!("{}-{:05}", self.world.name(), self.tasks.len());
                 self.tasks.push(task);
             }
-            Err(dropped) => self.drop_goal(kind, dropped),
+            Err(dropped) => self.drop_goal(kind, Some(aim), dropped),
         }
         Ok(())
     }
@@ -397,7 +414,16 @@ impl Run<'_> {
             })
     }
 
-    fn drop_goal(&mut self, kind: Kind, dropped: Dropped) {
+    fn drop_goal(&mut self, kind: Kind, aim: Option<usize>, dropped: Dropped) {
+        if let Some(aim) = aim {
+            let name = if kind.is_question() {
+                &self.world.schema().tables[aim].name
+            } else {
+                &self.world.tools()[aim].name
+            };
+            let own = self.report.rejected_by_aim.entry(name.clone()).or_default();
+            *own.entry(dropped.name().to_string()).or_default() += 1;
+        }
         let own = self
             .report
             .rejected_by_kind
@@ -413,24 +439,19 @@ impl Run<'_> {
 
     /// A kind that is behind its share, the further the likelier. A kind may use up its share of the tries
     /// and no more; what it leaves open is made up by those that work here.
-    fn kind(&self, atlas: &Atlas, length: Option<Length>, draws: &mut Draws) -> Kind {
+    fn kind(&self, length: Option<Length>, draws: &mut Draws) -> Kind {
         // Only chains grow that long.
         let chains = self.options.kinds.get(&Kind::Chain).copied();
         if length.is_some_and(|length| length.least > SHORT) && chains > Some(0.0) {
             return Kind::Chain;
         }
-        let mut possible: Vec<(Kind, f64)> = Vec::new();
-        for (kind, share) in &self.options.kinds {
-            let fits = match kind {
-                Kind::Declined => !self.world.rules().is_empty(),
-                Kind::Together => !atlas.users_writes.is_empty(),
-                Kind::Choice => !choosing(atlas).is_empty(),
-                _ => true,
-            };
-            if fits && *share > 0.0 && !atlas.writes.is_empty() {
-                possible.push((*kind, *share));
-            }
-        }
+        let possible: Vec<(Kind, f64)> = self
+            .options
+            .kinds
+            .iter()
+            .filter(|(kind, share)| **share > 0.0 && self.carried.contains(kind))
+            .map(|(kind, share)| (*kind, *share))
+            .collect();
         let sum: f64 = possible.iter().map(|(_, share)| share).sum();
         let mut behind = Vec::new();
         let mut working = Vec::new();
@@ -469,40 +490,39 @@ impl Run<'_> {
     /// The least used tool, or table, that a goal of the kind can aim at.
     fn aim(&self, atlas: &Atlas, kind: Kind, draws: &mut Draws) -> Option<usize> {
         let mut aims: Vec<usize> = match kind {
-            Kind::Lookup | Kind::Count | Kind::Sum | Kind::Compare | Kind::Extremum => {
-                (0..atlas.readers.len())
-                    .filter(|table| {
-                        !atlas.readers[*table].is_empty()
-                            && atlas.schema().tables[*table].kind == TableKind::Table
-                    })
-                    .collect()
-            }
+            _ if kind.is_question() => (0..atlas.readers.len())
+                .filter(|table| {
+                    !atlas.readers[*table].is_empty()
+                        && atlas.schema().tables[*table].kind == TableKind::Table
+                })
+                .collect(),
             Kind::Together => atlas.users_writes.clone(),
             Kind::Choice => choosing(atlas),
             _ => atlas.writes.clone(),
         };
         draws.shuffle(&mut aims);
-        // What hardly ever works is tried now and then; else what has been made least comes first.
-        let explore = draws.chance(0.1);
+        // What hardly ever works is tried now and then, what leaves most pairs of tools open more often;
+        // else what has been made least comes first.
+        let (explore, connect) = (draws.chance(0.1), draws.chance(0.3));
+        let reads = |aim: &usize| atlas.readers[*aim].iter().map(|reader| reader.tool);
         aims.into_iter().min_by_key(|aim| {
             let tried = self.used.get(&(kind, *aim)).copied().unwrap_or(0);
             let made = self.proven.get(&(kind, *aim)).copied().unwrap_or(0);
             let in_vain = tried >= IN_VAIN && made * IN_VAIN <= tried;
             if explore {
-                (false, 0, tried)
+                (false, 0, 0, tried)
+            } else if connect {
+                let open = if kind.is_question() {
+                    reads(aim).map(|tool| self.usage.new_pairs_of(tool)).sum()
+                } else {
+                    self.usage.new_pairs_of(*aim)
+                };
+                (in_vain, usize::MAX - open, made, tried)
             } else {
-                (in_vain, made, tried)
+                (in_vain, 0, made, tried)
             }
         })
     }
-}
-
-/// The writes of which an argument may be left to the agent.
-fn choosing(atlas: &Atlas) -> Vec<usize> {
-    let writes = atlas.writes.iter().copied();
-    writes
-        .filter(|tool| !atlas.left_open(*tool).is_empty())
-        .collect()
 }
 
 /// Two tasks with the same calls on the same state, that end alike, are one.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::accept::plain;
 use crate::atlas::{Atlas, Reader, is_moment};
 use crate::builder::{Builder, Dropped, Wish, is_internal};
+use crate::coverage::Usage;
 use crate::handle::{Handle, name_row, same};
 use crate::task::{Determined, GoldCall, Kind, Proof, Reason, Task};
 use crate::words::{column_words, is_plural, nouns};
@@ -17,11 +18,16 @@ use crate::{intent, phrase};
 /// Other values of a column that a fact keeps, to recognise spraying.
 pub(crate) const MOST_OTHERS: usize = 60;
 
+/// Share of the chains after which the user asks how something stands, where that would be new.
+const ASKED_AFTERWARDS: f64 = 0.7;
+
 /// What goals of one state are made from.
 pub(crate) struct Ground<'a> {
     pub(crate) atlas: &'a Atlas,
     pub(crate) state: &'a State,
     pub(crate) sampler: &'a Sampler,
+    /// What gold has used so far.
+    pub(crate) usage: &'a Usage,
     pub(crate) seed: u64,
 }
 
@@ -44,7 +50,7 @@ impl Ground<'_> {
     }
 
     pub(crate) fn builder(&self) -> Result<Builder<'_>, StateError> {
-        Builder::new(self.atlas, self.state, self.rows(), self.seed)
+        Builder::new(self.atlas, self.state, self.rows(), self.usage, self.seed)
     }
 
     pub(crate) fn finish_writes(
@@ -53,8 +59,27 @@ impl Ground<'_> {
         kind: Kind,
         draws: &mut Draws,
     ) -> Made {
-        let intent = intent::request(&mut builder, draws);
-        self.finish_with(builder, kind, intent)
+        let before = builder.mark();
+        if kind == Kind::Chain && draws.chance(ASKED_AFTERWARDS) {
+            builder.afterwards = self.afterwards(&mut builder, draws)?;
+        }
+        let mut intent = intent::request(&mut builder, draws);
+        let question = builder.afterwards.take();
+        let Some(question) = question.filter(|own| !own.is_answered_by(&intent)) else {
+            if builder.is_beyond(&before) {
+                builder.back_to(before);
+                attempt!(builder.rewind());
+                builder.named.clear();
+                intent = intent::request(&mut builder, draws);
+            }
+            return self.finish_with(builder, kind, intent);
+        };
+        let made = self.finish_with(builder, kind, intent)?;
+        Ok(made.map(|mut task| {
+            task.answer = question.answer;
+            task.expectation.facts.push(question.fact);
+            task
+        }))
     }
 
     /// The task of changes that were made, in given words.
@@ -161,7 +186,15 @@ impl Ground<'_> {
         let mut builder = self.builder()?;
         let shown = attempt!(builder.find(&handle, draws));
         if !self.is_shown(&builder, asked, &handle) {
-            attempt!(self.get(&mut builder, asked, &handle, &shown));
+            attempt!(self.get(&mut builder, asked, &handle, &shown, draws));
+        } else if self.shows_anew(&builder, asked, &shown) {
+            let before = builder.mark();
+            if self
+                .get(&mut builder, asked, &handle, &shown, draws)
+                .is_err()
+            {
+                builder.back_to(before);
+            }
         }
         let value = row[asked.column].clone();
         let kind = self.atlas.value_kind(asked, &value);
@@ -307,42 +340,47 @@ impl Ground<'_> {
         at: ColumnRef,
         handle: &Handle,
         shown: &Reason,
+        draws: &mut Draws,
     ) -> Result<(), Dropped> {
         let key = self.atlas.key(at.table).ok_or(Dropped::NoPath)?;
-        for reader in &self.atlas.readers[at.table] {
-            if reader.shows_column(at.column).is_none() {
-                continue;
-            }
-            let tool = self.atlas.tool(reader.tool);
-            let mut arguments = Map::new();
-            let mut determined = Vec::new();
-            let mut complete = true;
-            for argument in &reader.arguments {
-                let picks_row = argument.column == Some(key);
-                if picks_row {
-                    let parameter = tool
-                        .parameters()
-                        .iter()
-                        .find(|parameter| parameter.name == argument.name)
-                        .ok_or(Dropped::NoPath)?;
-                    arguments.insert(
-                        argument.name.clone(),
-                        as_type(&handle.key, &parameter.schema),
-                    );
-                    determined.push(Determined {
-                        argument: argument.name.clone(),
-                        by: shown.clone(),
-                    });
-                } else if argument.required {
-                    complete = false;
+        let readers = self.atlas.readers[at.table].iter();
+        let mut readers: Vec<&Reader> = readers
+            .filter(|reader| reader.shows_column(at.column).is_some())
+            .collect();
+        readers.sort_by_key(|reader| !builder.is_new(reader.tool));
+        for reader in readers {
+            let before = builder.mark();
+            match builder.get_by(reader, key, handle, shown, draws) {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(Dropped::NoPath | Dropped::NoHandle | Dropped::Ambiguous) => {
+                    builder.back_to(before);
                 }
-            }
-            if complete && !arguments.is_empty() {
-                builder.call(reader.tool, arguments, determined, false)?;
-                return Ok(());
+                Err(dropped) => return Err(dropped),
             }
         }
         Err(Dropped::NoPath)
+    }
+
+    /// A tool that no gold has yet, or not after the one that has just shown the row, shows the column
+    /// when it is given the row's id.
+    pub(crate) fn shows_anew(&self, builder: &Builder<'_>, at: ColumnRef, shown: &Reason) -> bool {
+        let Some(key) = self.atlas.key(at.table) else {
+            return false;
+        };
+        let from = match shown {
+            Reason::Shown { call, .. } => self.atlas.position(&builder.calls[*call].tool),
+            _ => None,
+        };
+        self.atlas.readers[at.table].iter().any(|reader| {
+            let by_key = reader
+                .arguments
+                .iter()
+                .any(|argument| argument.column == Some(key));
+            by_key
+                && reader.shows_column(at.column).is_some()
+                && (self.usage.is_new(reader.tool)
+                    || from.is_some_and(|from| self.usage.is_new_pair(from, reader.tool)))
+        })
     }
 
     /// A request that a rule forbids.

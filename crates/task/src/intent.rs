@@ -169,6 +169,10 @@ pub(crate) fn request(builder: &mut Builder<'_>, draws: &mut Draws) -> String {
         }
     }
     besides(builder, &mut text);
+    if let Some(question) = builder.afterwards.clone() {
+        text.push(' ');
+        text.push_str(&question.phrase(builder, draws));
+    }
     closing(&mut text, draws);
     text
 }

@@ -55,12 +55,14 @@
 //! - Whether a mutant is void or equivalent is decided by running it, never by an excuse.
 //! - The same world, options and seed give the same tasks.
 mod accept;
+mod afterwards;
 mod atlas;
 mod builder;
 mod chain;
 mod choice;
 mod conditional;
 mod conversation;
+mod coverage;
 mod demanded;
 mod difficulty;
 mod examine;
@@ -75,7 +77,10 @@ mod phrase;
 mod proposal;
 mod prove;
 mod questions;
+mod reach;
+mod reported;
 mod script;
+mod shares;
 mod split;
 mod task;
 mod together;
@@ -83,13 +88,15 @@ mod variety;
 mod words;
 
 pub use conversation::{sayings, second_thoughts};
+pub use coverage::{Coverage, Usage};
 pub use difficulty::difficulty;
 pub use examine::{Examination, Examiner, Trial};
 pub use generate::{Length, Options, Report, generate};
 pub use perturb::{DressedReply, DressedTool, Dressing, Perturbation};
 pub use proposal::{agreement, is_proposal, propose, wishes};
 pub use prove::Fate;
+pub use shares::{balanced, carried};
 pub use split::{Fingerprint, Overlap, overlaps, split};
 pub use task::{Determined, GoldCall, Kind, Proof, Reason, SecondThoughts, Slot, Task, Told};
 pub use together::{instruct, users_call};
-pub use variety::{Variety, masked_intent};
+pub use variety::{Variety, Wordings, masked_intent};

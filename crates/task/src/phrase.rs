@@ -63,6 +63,17 @@ pub(crate) fn wish_phrase(
         phrase.push_str(&with_told(builder, wish, draws));
         return phrase;
     }
+    // `change the plan of the line ... to any plan whose ...`
+    if let Some((_, table, any)) = &wish.chosen
+        && !about_subject
+        && deed.is_plain()
+        && deed.is_about(&nouns(atlas.schema(), *table).1)
+    {
+        let (_, what) = nouns(atlas.schema(), *table);
+        let thing = subject_phrase(builder, wish, subject, later, draws);
+        let told = with_told(builder, wish, draws);
+        return format!("{} the {what} of {thing} to {any}{told}", deed.verb);
+    }
     // `book any slot of the doctor ...`
     if let Some((_, table, any)) = &wish.chosen
         && !about_subject

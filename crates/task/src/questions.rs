@@ -10,6 +10,7 @@ use crate::atlas::{Reader, is_boolean, text_kind};
 use crate::builder::{Builder, Dropped};
 use crate::goals::{Ground, MOST_OTHERS, Made, attempt};
 use crate::handle::{Handle, name_row, same};
+use crate::reported::added_up;
 use crate::task::{Determined, Kind, Reason};
 use crate::words::{column_words, is_plural, nouns, words};
 use crate::{intent, phrase};
@@ -95,6 +96,11 @@ impl Scope {
 impl Ground<'_> {
     /// How many rows there are.
     pub(crate) fn count(&self, table: usize, draws: &mut Draws) -> Made {
+        if self.asks_summary(table, draws)
+            && let Ok(task) = self.reported(table, Kind::Count, draws)?
+        {
+            return Ok(Ok(task));
+        }
         let schema = self.atlas.schema();
         let mut builder = self.builder()?;
         let scope = attempt!(self.scope(&mut builder, table, 1, draws));
@@ -130,6 +136,11 @@ impl Ground<'_> {
 
     /// How much the values of a column are together.
     pub(crate) fn sum(&self, table: usize, draws: &mut Draws) -> Made {
+        if self.asks_summary(table, draws)
+            && let Ok(task) = self.reported(table, Kind::Sum, draws)?
+        {
+            return Ok(Ok(task));
+        }
         let mut builder = self.builder()?;
         let scope = attempt!(self.scope(&mut builder, table, 2, draws));
         let (many, _) = nouns(self.atlas.schema(), table);
@@ -339,7 +350,7 @@ impl Ground<'_> {
             }
             let shown = attempt!(builder.find(&handle, draws));
             if !self.is_shown(&builder, at, &handle) {
-                attempt!(self.get(&mut builder, at, &handle, &shown));
+                attempt!(self.get(&mut builder, at, &handle, &shown, draws));
             }
             handles.push(handle);
         }
@@ -406,8 +417,7 @@ impl Ground<'_> {
     ) -> Result<Scope, Dropped> {
         let schema = self.atlas.schema();
         let key = self.atlas.key(table).ok_or(Dropped::NotHere)?;
-        let ways = self.ways(table);
-        let way = draws.pick(&ways).cloned().ok_or(Dropped::NotHere)?;
+        let way = self.way(table, None, draws).ok_or(Dropped::NotHere)?;
         let tool = self.atlas.tool(way.reader.tool);
         let mut arguments = Map::new();
         let mut determined = Vec::new();
@@ -425,7 +435,7 @@ impl Ground<'_> {
             let id = draws.pick(&owners).copied().ok_or(Dropped::NotHere)?;
             let handle =
                 name_row(self.atlas, self.rows(), *parent, id, draws).ok_or(Dropped::NoHandle)?;
-            let shown = builder.find(&handle, draws)?;
+            let shown = builder.for_tool(way.reader.tool, |own| own.find(&handle, draws))?;
             let parameter = tool
                 .parameters()
                 .iter()
@@ -507,6 +517,28 @@ impl Ground<'_> {
         })
     }
 
+    /// One of the lists of a table; those that no gold has used come first, or not for a tool that needs it.
+    pub(crate) fn way(
+        &self,
+        table: usize,
+        wanted_by: Option<usize>,
+        draws: &mut Draws,
+    ) -> Option<Way> {
+        let ways = self.ways(table);
+        let new: Vec<&Way> = ways
+            .iter()
+            .filter(|way| {
+                let list = way.reader.tool;
+                self.usage.is_new(list)
+                    || wanted_by.is_some_and(|next| self.usage.is_new_pair(list, next))
+            })
+            .collect();
+        match draws.pick(&new) {
+            Some(way) => Some((*way).clone()),
+            None => draws.pick(&ways).cloned(),
+        }
+    }
+
     /// Lists of a table: of all its rows, and of those that belong to one row of another.
     pub(crate) fn ways(&self, table: usize) -> Vec<Way> {
         let schema = self.atlas.schema();
@@ -586,7 +618,7 @@ impl Ground<'_> {
     }
 
     /// True for numbers whose sum means something.
-    fn is_amount(&self, at: ColumnRef) -> bool {
+    pub(crate) fn is_amount(&self, at: ColumnRef) -> bool {
         let column = self.atlas.schema().get(at);
         column.kind == ColumnType::Integer
             && !words(&column.name)
@@ -626,7 +658,7 @@ impl Ground<'_> {
     }
 
     /// Rows whose columns must have been seen.
-    fn seen(&self, table: usize, rows: &[Row], columns: &[ColumnRef]) -> Vec<Support> {
+    pub(crate) fn seen(&self, table: usize, rows: &[Row], columns: &[ColumnRef]) -> Vec<Support> {
         let schema = self.atlas.schema();
         let definition = &schema.tables[table];
         rows.iter()
@@ -656,15 +688,6 @@ fn told_name(ground: &Ground<'_>, a: &Handle, b: &Handle) -> Option<ColumnRef> {
         let other = others.iter().find(|(own, _)| *own == at)?;
         (!same(&cell, &other.1)).then_some(at)
     })
-}
-
-/// The sum of a column of whole numbers.
-fn added_up(rows: &[Row], at: ColumnRef) -> Option<i64> {
-    rows.iter()
-        .try_fold(0_i64, |sum, row| match row[at.column] {
-            Cell::Integer(value) => sum.checked_add(value),
-            _ => None,
-        })
 }
 
 fn superlative(kind: FactKind, what: &str, most: bool) -> &'static str {

@@ -77,18 +77,17 @@ impl Kind {
         }
     }
 
-    /// True when the right end leaves the state as it was.
-    pub fn changes_nothing(self) -> bool {
+    /// True when an answer is asked for.
+    pub fn is_question(self) -> bool {
         matches!(
             self,
-            Self::Lookup
-                | Self::Count
-                | Self::Sum
-                | Self::Compare
-                | Self::Extremum
-                | Self::Declined
-                | Self::Impossible
+            Self::Lookup | Self::Count | Self::Sum | Self::Compare | Self::Extremum
         )
+    }
+
+    /// True when the right end leaves the state as it was.
+    pub fn changes_nothing(self) -> bool {
+        self.is_question() || matches!(self, Self::Declined | Self::Impossible)
     }
 }
 

@@ -1,6 +1,7 @@
 //! How much the wordings of tasks differ.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::task::Task;
 
@@ -18,31 +19,59 @@ pub struct Variety {
 impl Variety {
     /// Of these tasks.
     pub fn of<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> Self {
-        let masked: Vec<String> = tasks.into_iter().map(masked_intent).collect();
-        let mut all = 0_usize;
-        let mut different: BTreeSet<[&str; 3]> = BTreeSet::new();
-        for intent in &masked {
-            let words: Vec<&str> = intent.split_whitespace().collect();
-            for run in words.windows(3) {
-                all += 1;
-                different.insert([run[0], run[1], run[2]]);
-            }
+        let mut wordings = Wordings::default();
+        for task in tasks {
+            wordings.note(task);
         }
-        let distinct: BTreeSet<&String> = masked.iter().collect();
-        Self {
-            tasks: masked.len(),
-            distinct: distinct.len(),
-            distinct_3: if all == 0 {
-                0.0
-            } else {
-                different.len() as f64 / all as f64
-            },
-        }
+        wordings.variety()
     }
 
     /// Different intents for each hundred tasks.
     pub fn per_hundred(&self) -> f64 {
         100.0 * self.distinct as f64 / self.tasks.max(1) as f64
+    }
+}
+
+/// The wordings of tasks that come one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Wordings {
+    counts: BTreeMap<String, usize>,
+    /// Runs of three words: all, and hashes of the different ones.
+    runs: usize,
+    different: BTreeSet<u64>,
+}
+
+impl Wordings {
+    /// Counts one task's.
+    pub fn note(&mut self, task: &Task) {
+        let masked = masked_intent(task);
+        let words: Vec<&str> = masked.split_whitespace().collect();
+        for run in words.windows(3) {
+            let mut hasher = DefaultHasher::new();
+            run.hash(&mut hasher);
+            self.runs += 1;
+            self.different.insert(hasher.finish());
+        }
+        *self.counts.entry(masked).or_default() += 1;
+    }
+
+    /// How much they differ.
+    pub fn variety(&self) -> Variety {
+        Variety {
+            tasks: self.counts.values().sum(),
+            distinct: self.counts.len(),
+            distinct_3: if self.runs == 0 {
+                0.0
+            } else {
+                self.different.len() as f64 / self.runs as f64
+            },
+        }
+    }
+
+    /// The wording that most tasks share, and how many do.
+    pub fn commonest(&self) -> Option<(&str, usize)> {
+        let most = self.counts.iter().max_by_key(|(_, count)| **count);
+        most.map(|(wording, count)| (wording.as_str(), *count))
     }
 }
 

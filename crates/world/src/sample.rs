@@ -299,23 +299,18 @@ impl Sampler {
             .find(|data| data.name == *table)?;
         let generator = data.columns.get(&own.get(column).name)?;
         let clock = self.world.0.clock;
-        let cell = generate::plain_value(generator, clock, draws)?;
-        let value = as_type(&cell, schema);
-        let fits = match (schema_type(schema), &value) {
-            (Some("string"), Value::String(text)) => schema
-                .get("maxLength")
-                .and_then(Value::as_u64)
-                .is_none_or(|most| text.chars().count() as u64 <= most),
-            (Some("integer" | "number"), Value::Number(number)) => {
-                let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
-                let number = number.as_f64().unwrap_or(0.0);
-                bound("minimum").is_none_or(|low| number >= low)
-                    && bound("maximum").is_none_or(|high| number <= high)
-            }
-            (Some("boolean"), Value::Bool(_)) => true,
-            _ => false,
+        // Where nothing is said of how it is made, such as of free text, it is what some row has.
+        let fitting = |cell: Cell| {
+            let value = as_type(&cell, schema);
+            is_allowed(schema, &value).then_some(value)
         };
-        fits.then(|| match value {
+        let made = generate::plain_value(generator, clock, draws)?;
+        let empty = made.as_text() == Some("");
+        let value = fitting(made).or_else(|| {
+            let row = draws.pick(&self.rows[column.table]).filter(|_| empty)?;
+            fitting(row[column.column].clone())
+        })?;
+        Some(match value {
             Value::String(text) => Value::from(text.trim_end_matches('.')),
             other => other,
         })
@@ -344,6 +339,26 @@ impl Sampler {
                 .filter(|store| store.origins.argument.as_deref() == Some(path))
                 .find_map(|store| schema.referenced(store.column))
         })
+    }
+}
+
+/// A plain value within the bounds of its schema.
+fn is_allowed(schema: &Value, value: &Value) -> bool {
+    match (schema_type(schema), value) {
+        (Some("string"), Value::String(text)) => {
+            let length = text.trim_end_matches('.').chars().count() as u64;
+            let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
+            bound("minLength").unwrap_or(1) <= length
+                && bound("maxLength").is_none_or(|most| length <= most)
+        }
+        (Some("integer" | "number"), Value::Number(number)) => {
+            let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+            let number = number.as_f64().unwrap_or(0.0);
+            bound("minimum").is_none_or(|low| number >= low)
+                && bound("maximum").is_none_or(|high| number <= high)
+        }
+        (Some("boolean"), Value::Bool(_)) => true,
+        _ => false,
     }
 }
 

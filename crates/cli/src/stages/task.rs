@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use practicum_task::{Report, Task};
+use practicum_task::{Options, Report, Task};
 use practicum_world::World;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,6 @@ const NAME: &str = "task";
 pub(crate) struct TaskReport {
     pub(crate) total: Report,
     pub(crate) worlds: BTreeMap<String, Report>,
-    /// Tasks by number of gold calls.
-    pub(crate) lengths: BTreeMap<usize, usize>,
 }
 
 /// The folders of the worlds of a run, in the order of their report.
@@ -58,6 +56,19 @@ pub(crate) fn read_tasks(path: &Path) -> Result<Vec<Task>> {
         .collect()
 }
 
+/// Makes the tasks of a world and writes them to a file.
+pub(crate) fn make_for(world: &World, options: &Options, path: &Path) -> Result<Report> {
+    let (tasks, report) = practicum_task::generate(world, options)
+        .map_err(|error| CommandError::work(format!("world {}: {error}", world.name())))?;
+    let mut text = String::new();
+    for task in &tasks {
+        text.push_str(&serde_json::to_string(task).unwrap_or_default());
+        text.push('\n');
+    }
+    write_whole(path, text.as_bytes())?;
+    Ok(report)
+}
+
 pub(crate) fn run(context: &Context) -> Result<()> {
     let progress = Progress::new(NAME, context.quiet);
     let (author_folder, author_digest) = context.folder.finished("author")?;
@@ -76,43 +87,39 @@ pub(crate) fn run(context: &Context) -> Result<()> {
         Due::Work(folder) => folder,
     };
     let worlds = worlds(&author_folder)?;
+    // What a world can carry says how much of it is asked of it.
+    let carried = worlds
+        .par_iter()
+        .map(|(_, path)| Ok(practicum_task::carried(&load(path)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let shares = practicum_task::balanced(&options, &carried);
     let done = AtomicUsize::new(0);
     let reports = worlds
         .par_iter()
-        .map(|(name, path)| {
+        .zip(shares)
+        .map(|((name, path), kinds)| {
             let tasks_path = folder.join(format!("{name}.jsonl"));
             let report_path = folder.join(format!(".{name}.report"));
             // A world whose tasks a run before this one has finished is not made again.
-            let (tasks, report) = if report_path.exists() && tasks_path.exists() {
-                (read_tasks(&tasks_path)?, read_json(&report_path)?)
+            let report: Report = if report_path.exists() && tasks_path.exists() {
+                read_json(&report_path)?
             } else {
-                let world = load(path)?;
-                let (tasks, report) = practicum_task::generate(&world, &options)
-                    .map_err(|error| CommandError::work(format!("world {name}: {error}")))?;
-                let mut text = String::new();
-                for task in &tasks {
-                    text.push_str(&serde_json::to_string(task).unwrap_or_default());
-                    text.push('\n');
-                }
-                write_whole(&tasks_path, text.as_bytes())?;
+                let own = Options {
+                    kinds,
+                    ..options.clone()
+                };
+                let report = make_for(&load(path)?, &own, &tasks_path)?;
                 write_json(&report_path, &report)?;
-                (tasks, report)
+                report
             };
-            let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
-            for task in &tasks {
-                *lengths.entry(task.gold.len()).or_default() += 1;
-            }
             progress.at(done.fetch_add(1, Ordering::Relaxed) + 1, worlds.len());
-            Ok((name.clone(), report, lengths))
+            Ok((name.clone(), report))
         })
         .collect::<Result<Vec<_>>>()?;
     let mut whole = TaskReport::default();
-    for (name, report, lengths) in reports {
+    for (name, report) in reports {
         whole.total.add(&report);
         whole.worlds.insert(name, report);
-        for (length, count) in lengths {
-            *whole.lengths.entry(length).or_default() += count;
-        }
     }
     for (name, _) in &worlds {
         let path = folder.join(format!(".{name}.report"));

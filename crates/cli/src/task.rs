@@ -1,5 +1,6 @@
 //! `practicum task show | stats | prove`: tasks for people to read, to count and to prove again.
 
+mod difficulty;
 mod stats;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Count the tasks of files or of a run.
     Stats(Stats),
+    /// Hold the difficulty score against how reference runs do.
+    Difficulty(Difficulty),
     /// Say which worlds go to which side, and what the sides share.
     Split(Split),
     /// Prove tasks again, against their worlds as they are now.
@@ -94,6 +97,22 @@ pub(crate) struct Stats {
     json: bool,
 }
 
+/// Arguments of `practicum task difficulty`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Difficulty {
+    /// Files of tasks, or runs' folders.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    /// Tasks of each world that are played; all when 0.
+    #[arg(long, default_value_t = 200)]
+    most: usize,
+    /// The seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 /// Arguments of `practicum task prove`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Prove {
@@ -129,6 +148,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Make(arguments) => make(arguments),
         Command::Show(arguments) => show(arguments),
         Command::Stats(arguments) => stats::run(arguments),
+        Command::Difficulty(arguments) => difficulty::run(arguments),
         Command::Split(arguments) => split(arguments),
         Command::Prove(arguments) => prove(arguments),
     }

@@ -49,6 +49,8 @@ pub(crate) enum Dropped {
     Rejected,
     /// Another task has the same calls.
     Duplicate,
+    /// Another task is about the same rows, done in the same way and asked for in nearly the same words.
+    NearDuplicate,
     /// Gold has more or fewer calls than are wanted.
     Length,
 }
@@ -70,6 +72,7 @@ impl Dropped {
             Self::Survivor => "mutant_survived",
             Self::Rejected => "variant_rejected",
             Self::Duplicate => "duplicate",
+            Self::NearDuplicate => "near_duplicate",
             Self::Length => "length_not_wanted",
         }
     }

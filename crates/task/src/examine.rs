@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::atlas::Atlas;
 use crate::mutate::Mutator;
+use crate::probe::{Probe, passes};
 use crate::prove::{Fate, try_all};
 use crate::script::{Script, run};
 use crate::task::Task;
@@ -117,6 +118,23 @@ impl Examiner {
             ends,
             trials,
         })
+    }
+
+    /// True when a reference run of a task passes; `seed` draws its slips.
+    ///
+    /// # Errors
+    /// When the state cannot be made, or SQLite fails.
+    pub fn passes(&mut self, task: &Task, probe: Probe, seed: u64) -> Result<bool, StateError> {
+        let at = self.ground(&task.state)?;
+        let (state, sampler) = &self.grounds[at];
+        let mutator = Mutator {
+            atlas: &self.atlas,
+            sampler,
+            rows: sampler.rows(),
+        };
+        let mut session = state.session(task.seed)?;
+        let mut draws = Draws::new(seed, &["probe", &task.id]);
+        passes(task, &mut session, &mutator, probe, &mut draws)
     }
 
     /// The position of a state that was made, or is made now.

@@ -11,6 +11,8 @@ use crate::chain::Extent;
 use crate::coverage::{Coverage, Usage};
 use crate::goals::Ground;
 use crate::mutate::Mutator;
+use crate::namesakes::with_namesakes;
+use crate::near::Near;
 use crate::prove::{Tally, prove};
 use crate::shares::{carried, choosing};
 use crate::task::{Kind, Task};
@@ -31,6 +33,8 @@ pub struct Options {
     pub size: String,
     /// Number of states for each world.
     pub states: usize,
+    /// Share of the states with namesakes: rows that have the name of another.
+    pub namesakes: f64,
     /// Tries for each wanted task before giving up.
     pub tries: usize,
     /// The seed.
@@ -73,6 +77,7 @@ impl Default for Options {
             lengths: Vec::new(),
             size: "medium".into(),
             states: 3,
+            namesakes: 0.3,
             tries: 12,
             seed: 1,
         }
@@ -109,6 +114,9 @@ pub struct Report {
     pub refused_before: usize,
     /// Which mutants survived and which variants were refused, by name, before any task was dropped.
     pub failures_before: BTreeMap<String, usize>,
+    /// Tasks whose proof failed at first and that were mended, by how.
+    #[serde(default)]
+    pub mended: BTreeMap<String, usize>,
     /// Mutants killed of the tasks that ship.
     pub killed: usize,
     /// Mutants that survived of the tasks that ship.
@@ -152,6 +160,9 @@ impl Report {
         self.refused_before += other.refused_before;
         for (name, count) in &other.failures_before {
             *self.failures_before.entry(name.clone()).or_default() += count;
+        }
+        for (name, count) in &other.mended {
+            *self.mended.entry(name.clone()).or_default() += count;
         }
         self.killed += other.killed;
         self.survived += other.survived;
@@ -214,18 +225,22 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
         tally: Tally::default(),
         usage: Usage::new(world),
         carried: carried(world),
+        near: Near::default(),
     };
     let states = options.states.max(1);
     let mut grounds: Vec<(State, Sampler)> = Vec::new();
+    let mut draws = Draws::new(options.seed, &["tasks", world.name()]);
+    let plain = states - (options.namesakes.clamp(0.0, 1.0) * states as f64).round() as usize;
     for number in 0..states {
-        let state = world.state(&StateSpec::generated(
-            &options.size,
-            options.seed.wrapping_add(number as u64),
-        ))?;
+        let spec = StateSpec::generated(&options.size, options.seed.wrapping_add(number as u64));
+        let state = if number < plain {
+            world.state(&spec)?
+        } else {
+            with_namesakes(world, &spec, &mut draws)?
+        };
         let sampler = Sampler::new(&state)?;
         grounds.push((state, sampler));
     }
-    let mut draws = Draws::new(options.seed, &["tasks", world.name()]);
     let most = options.per_world * options.tries;
     let mut number = 0;
     while run.tasks.len() < options.per_world && number < most {
@@ -244,6 +259,7 @@ pub fn generate(world: &World, options: &Options) -> Result<(Vec<Task>, Report),
     run.report.accepted_before = run.tally.passed;
     run.report.refused_before = run.tally.refused;
     run.report.failures_before = run.tally.names.clone();
+    run.report.mended = run.tally.mended.clone();
     for task in &run.tasks {
         *run.report
             .kinds
@@ -283,6 +299,7 @@ struct Run<'a> {
     tally: Tally,
     usage: Usage,
     carried: BTreeSet<Kind>,
+    near: Near,
 }
 
 impl Run<'_> {
@@ -349,6 +366,10 @@ impl Run<'_> {
             self.drop_goal(kind, Some(aim), Dropped::Duplicate);
             return Ok(());
         }
+        if self.near.holds(atlas, &task) {
+            self.drop_goal(kind, Some(aim), Dropped::NearDuplicate);
+            return Ok(());
+        }
         if !self.has_room(task.gold.len()) {
             self.drop_goal(kind, Some(aim), Dropped::Length);
             return Ok(());
@@ -363,6 +384,7 @@ impl Run<'_> {
             Ok(()) => {
                 self.seen.insert(print);
                 self.usage.note(&task);
+                self.near.note(atlas, &task);
                 *self.proven.entry((kind, aim)).or_default() += 1;
                 *self.lengths.entry(task.gold.len()).or_default() += 1;
                 task.id = format!("{}-{:05}", self.world.name(), self.tasks.len());

@@ -308,6 +308,19 @@ impl Mutator<'_> {
         changed
     }
 
+    /// Another value of an argument of a call of gold: that of a neighbour's row where it picks one.
+    pub(crate) fn another(
+        &self,
+        call: &crate::task::GoldCall,
+        argument: &str,
+        draws: &mut Draws,
+    ) -> Option<Value> {
+        let tool = self.atlas.world.tool(&call.tool)?;
+        let own = call.arguments.get(argument)?;
+        self.neighbour(tool, argument, own, draws)
+            .or_else(|| other_value(tool, argument, own, draws))
+    }
+
     /// The key of another row of the table that an argument picks from.
     fn neighbour(
         &self,

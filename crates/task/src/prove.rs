@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::accept;
 use crate::builder::Dropped;
 use crate::mutate::{LEFT_OUT, Mutator, UNASKED};
+use crate::repair::mended;
 use crate::script::{Script, run};
 use crate::task::{Proof, Reason, Task};
 
@@ -24,6 +25,8 @@ pub(crate) struct Tally {
     pub(crate) refused: usize,
     /// Survivors and refused variants by name.
     pub(crate) names: BTreeMap<String, usize>,
+    /// Tasks that were mended and ship, by how.
+    pub(crate) mended: BTreeMap<String, usize>,
 }
 
 /// How a mutant or a variant went.
@@ -68,7 +71,8 @@ pub(crate) struct Tried {
     pub(crate) verdict: Verdict,
 }
 
-/// Proves a task. What mutants and variants did is counted in `tally` whether the task ships or not.
+/// Proves a task. What mutants and variants did is counted in `tally` whether the task ships or not; a task
+/// that can be mended is mended, and proven once more.
 pub(crate) fn prove(
     task: &mut Task,
     session: &mut Session,
@@ -80,9 +84,43 @@ pub(crate) fn prove(
         Ok(all) => all,
         Err(dropped) => return Ok(Err(dropped)),
     };
+    let (proof, idle) = counted(&all);
+    for tried in &all {
+        let bad = matches!(tried.fate, Fate::Survived | Fate::Refused) && tried.gates;
+        if bad {
+            *tally.names.entry(tried.name.to_string()).or_default() += 1;
+        }
+    }
+    tally.killed += proof.killed;
+    tally.survived += proof.survived;
+    tally.passed += proof.accepted;
+    tally.refused += proof.refused;
+    task.proof = proof;
+    let judged = judged(&task.proof, idle);
+    if !matches!(judged, Err(Dropped::Survivor | Dropped::Rejected)) {
+        return Ok(judged);
+    }
+    let Some((mut mended, how)) = mended(task, session, &all)? else {
+        return Ok(judged);
+    };
+    let Ok(all) = try_all(&mended, session, mutator, draws)? else {
+        return Ok(judged);
+    };
+    let (proof, idle) = counted(&all);
+    if self::judged(&proof, idle).is_err() {
+        return Ok(judged);
+    }
+    mended.proof = proof;
+    *task = mended;
+    *tally.mended.entry(how.name().to_string()).or_default() += 1;
+    Ok(Ok(()))
+}
+
+/// How the runs of a proof went, and whether a write makes no difference when it is left out.
+fn counted(all: &[Tried]) -> (Proof, bool) {
     let mut proof = Proof::default();
     let mut idle = false;
-    for tried in &all {
+    for tried in all {
         let counter = match (tried.fate, tried.gates) {
             (Fate::Killed, true) => &mut proof.killed,
             (Fate::Killed, false) => &mut proof.beyond_killed,
@@ -94,28 +132,23 @@ pub(crate) fn prove(
             (Fate::Refused, _) => &mut proof.refused,
         };
         *counter += 1;
-        let bad = matches!(tried.fate, Fate::Survived | Fate::Refused) && tried.gates;
-        if bad {
-            *tally.names.entry(tried.name.to_string()).or_default() += 1;
-        }
         // What changes nothing when it is left out is no change that anybody asked for.
         let same = matches!(tried.fate, Fate::Void | Fate::Equivalent);
         idle |= same && tried.name == LEFT_OUT;
     }
-    tally.killed += proof.killed;
-    tally.survived += proof.survived;
-    tally.passed += proof.accepted;
-    tally.refused += proof.refused;
-    task.proof = proof;
-    Ok(if idle {
+    (proof, idle)
+}
+
+fn judged(proof: &Proof, idle: bool) -> Result<(), Dropped> {
+    if idle {
         Err(Dropped::Idle)
-    } else if task.proof.survived > 0 {
+    } else if proof.survived > 0 {
         Err(Dropped::Survivor)
-    } else if task.proof.refused > 0 {
+    } else if proof.refused > 0 {
         Err(Dropped::Rejected)
     } else {
         Ok(())
-    })
+    }
 }
 
 /// Plays gold, all mutants and all variants of a task.
@@ -221,7 +254,7 @@ fn is_grounded(task: &Task, replies: &[Option<Value>]) -> bool {
 }
 
 /// The end with every free text to the letter: what mutants are told apart by.
-fn exact_end(world: &World, end: &AcceptedEnd) -> AcceptedEnd {
+pub(crate) fn exact_end(world: &World, end: &AcceptedEnd) -> AcceptedEnd {
     let schema = world.schema();
     let mut exact = end.clone();
     exact.texts.clear();

@@ -188,7 +188,7 @@ pub use sql::{
     Column, ColumnRef, ColumnType, Compare, Comparison as ArgumentComparison, ForeignKey, Origins,
     REFUSED_FUNCTIONS, ResultField, Schema, Store, StoreKind, Table, TableKind,
 };
-pub use state::{State, StateError, StateSpec};
+pub use state::{AddedRow, State, StateError, StateSpec};
 pub use test_run::TestResult;
 pub use transcript::{Agreement, Outcome, Transcript};
 pub use verdict::{Clause, Expectation, Fact, Support, Verdict, verify};

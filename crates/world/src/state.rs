@@ -26,6 +26,19 @@ pub struct StateSpec {
     pub size: String,
     /// The generator's seed.
     pub seed: u64,
+    /// Rows that are added to what is generated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<AddedRow>,
+}
+
+/// A row that is added to a generated state.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddedRow {
+    /// The table.
+    pub table: String,
+    /// Its values by column, as the text of a JSON object.
+    pub values: String,
 }
 
 impl StateSpec {
@@ -34,6 +47,7 @@ impl StateSpec {
         Self {
             size: size.into(),
             seed,
+            added: Vec::new(),
         }
     }
 
@@ -42,6 +56,7 @@ impl StateSpec {
         Self {
             size: "empty".into(),
             seed: 0,
+            added: Vec::new(),
         }
     }
 }
@@ -118,7 +133,7 @@ impl World {
     /// Makes an initial state.
     ///
     /// # Errors
-    /// When `data.toml` cannot give it.
+    /// When `data.toml` cannot give it, or a row that is added does not fit.
     pub fn state(&self, spec: &StateSpec) -> Result<State, StateError> {
         self.state_with(spec, &[])
     }
@@ -165,6 +180,14 @@ impl World {
         }
         if spec.size != "empty" {
             generate::consistent(&connection, &inner.data)?;
+        }
+        for row in &spec.added {
+            let values: Map<String, Value> =
+                serde_json::from_str(&row.values).map_err(|error| StateError::Row {
+                    table: row.table.clone(),
+                    message: format!("its values are no JSON object: {error}"),
+                })?;
+            add_row(&connection, inner, &row.table, &values)?;
         }
         for (table, values) in rows {
             add_row(&connection, inner, table, values)?;

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use practicum_learn::{
     Demonstration, Example, FORM, Form, Judged, LanguageModel, Length, Paired, Play, PlayOptions,
-    Rate, TrainOptions, Trainer, mix, paired, pass_hat, play, rate, with_wrong_turns,
+    Rate, TrainOptions, Trainer, mix, paired, pass_hat, perturbed_over_clean, play, rate,
+    with_wrong_turns,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::ground::{Place, all, choose, held_out, training, vertical};
-use self::options::{Eval, Options};
+use self::options::{Eval, Mode, Options};
 use self::plot::Point;
 use crate::RunArguments;
 use crate::clock::{Stopwatch, core_seconds, peak_rss_bytes};
@@ -34,6 +35,10 @@ pub(crate) struct EvalArguments {
     /// The model: a Hugging Face folder or a GGUF file; the recipe's unless given.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
+    /// Also on versions of the tasks in which tools and parameters have other names, and compared with those that have
+    /// not.
+    #[arg(long)]
+    pub(crate) perturbed: bool,
     /// Where the episodes are written, as JSON lines.
     #[arg(long, default_value = "eval.jsonl")]
     pub(crate) episodes: PathBuf,
@@ -271,6 +276,12 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     }
     cards.extend(vertical_cards);
     let mut pairs = BTreeMap::new();
+    if options.eval.perturbed {
+        for (name, judged) in &episodes {
+            let name = format!("{name}, perturbed over clean");
+            pairs.insert(name, perturbed_over_clean(judged));
+        }
+    }
     for (first, second) in [
         ("base", "general"),
         ("general", "vertical"),
@@ -473,11 +484,12 @@ fn judge(
     for (place, task) in chosen {
         let place = &places[*place];
         for attempt in 0..options.eval.attempts {
-            for mode in &options.eval.modes {
+            for mode in options.eval.modes() {
                 plays.push(Play {
                     world: &place.world,
                     task: &place.tasks[*task],
-                    guided: mode == "guided",
+                    guided: mode.guided,
+                    perturbed: mode.perturbed,
                     attempt,
                 });
             }
@@ -522,6 +534,7 @@ fn judge(
             world: play.world.name().to_string(),
             length: Length::of(play.task),
             guided: play.guided,
+            perturbed: play.perturbed,
             attempt: play.attempt,
             played,
         })
@@ -548,23 +561,26 @@ fn read_episodes(path: &Path) -> Result<Vec<Judged>> {
 }
 
 fn cards_of(checkpoint: &str, tasks: &str, judged: &[Judged], eval: &Eval) -> Vec<Card> {
-    let of = |mode: &str, test: &dyn Fn(&Judged) -> bool, length: Option<Length>| {
+    let is = |mode: Mode, own: &Judged| {
+        mode == Mode {
+            guided: own.guided,
+            perturbed: own.perturbed,
+        }
+    };
+    let of = |mode: Mode, test: &dyn Fn(&Judged) -> bool, length: Option<Length>| {
         rate(
             judged
                 .iter()
-                .filter(|own| {
-                    own.guided == (mode == "guided")
-                        && length.is_none_or(|length| own.length == length)
-                })
+                .filter(|own| is(mode, own) && length.is_none_or(|length| own.length == length))
                 .map(|own| (own.world.as_str(), test(own))),
         )
     };
-    eval.modes
-        .iter()
+    eval.modes()
+        .into_iter()
         .map(|mode| Card {
             checkpoint: checkpoint.into(),
             tasks: tasks.into(),
-            mode: mode.clone(),
+            mode: mode.name().into(),
             passed: of(mode, &|own| own.played.passed, None),
             first_right: of(mode, &|own| own.played.first_right, None),
             first_valid: of(mode, &|own| own.played.first_valid, None),
@@ -574,11 +590,7 @@ fn cards_of(checkpoint: &str, tasks: &str, judged: &[Judged], eval: &Eval) -> Ve
                 .filter(|(_, rate)| rate.tried > 0)
                 .collect(),
             pass_hat: {
-                let own: Vec<Judged> = judged
-                    .iter()
-                    .filter(|own| own.guided == (mode == "guided"))
-                    .cloned()
-                    .collect();
+                let own: Vec<Judged> = judged.iter().filter(|own| is(mode, own)).cloned().collect();
                 (1..=eval.attempts as usize)
                     .filter_map(|k| pass_hat(&own, k))
                     .collect()
@@ -652,14 +664,15 @@ fn points(cards: &[Card]) -> Vec<Point> {
             share: card.passed.share(),
             low: card.passed.low,
             high: card.passed.high,
-            kind: usize::from(card.mode == "guided"),
+            kind: usize::from(card.mode.starts_with("guided")),
         })
         .collect()
 }
 
 /// Judges one model on the recipe's held-out tasks.
 pub(crate) fn eval(context: &Context, arguments: &EvalArguments) -> Result<()> {
-    let options = Options::of(&context.recipe)?;
+    let mut options = Options::of(&context.recipe)?;
+    options.eval.perturbed |= arguments.perturbed;
     let path = arguments.model.as_ref().unwrap_or(&options.model);
     let language_model = ground::model(path)?;
     let form = Form::new(&language_model.tokenizer, options.prompt.clone())
@@ -673,10 +686,21 @@ pub(crate) fn eval(context: &Context, arguments: &EvalArguments) -> Result<()> {
         Some(path) => Some(paired(&read_episodes(path)?, &judged)),
         None => None,
     };
+    let perturbed = options
+        .eval
+        .perturbed
+        .then(|| perturbed_over_clean(&judged));
     if arguments.run.json {
-        result(&json!({"cards": cards, "against": against}).to_string());
+        let all = json!({"cards": cards, "against": against, "perturbed_over_clean": perturbed});
+        result(&all.to_string());
     } else {
         result(&table(&cards));
+        if let Some(pair) = perturbed {
+            result(&pair_lines(&BTreeMap::from([(
+                "perturbed over clean".into(),
+                pair,
+            )])));
+        }
         if let Some(pair) = against {
             result(&pair_lines(&BTreeMap::from([(
                 "over the other".into(),

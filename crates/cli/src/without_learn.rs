@@ -14,6 +14,9 @@ pub(crate) struct EvalArguments {
     /// The model: a Hugging Face folder or a GGUF file.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
+    /// Also on versions of the tasks in which tools and parameters have other names.
+    #[arg(long)]
+    pub(crate) perturbed: bool,
     /// Where the episodes are written, as JSON lines.
     #[arg(long, default_value = "eval.jsonl")]
     pub(crate) episodes: PathBuf,

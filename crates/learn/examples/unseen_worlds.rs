@@ -121,6 +121,7 @@ fn main() -> Result<()> {
                     world,
                     task,
                     guided,
+                    perturbed: false,
                     attempt: 0,
                 });
             }

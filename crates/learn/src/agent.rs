@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use practicum_rollout::{Action, Agent, EpisodeLimits, Keep, Observation, run_episode};
-use practicum_task::Task;
+use practicum_task::{Dressing, Perturbation, Task};
 use practicum_world::{Draws, World};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,6 +59,8 @@ pub struct Play<'a> {
     pub task: &'a Task,
     /// Only well-formed turns with the shown tools can be written.
     pub guided: bool,
+    /// Tools and parameters have other names and stand in another order.
+    pub perturbed: bool,
     /// Number of the attempt; each samples anew.
     pub attempt: u32,
 }
@@ -317,6 +319,17 @@ fn share_prefixes(
     Ok(())
 }
 
+/// What is changed of a task that is played perturbed. Faults and pages would ask for turns that the compact form has not.
+const PERTURBED: Perturbation = Perturbation {
+    names: true,
+    descriptions: true,
+    order: true,
+    optional: true,
+    faults: 0.0,
+    page: 0,
+    seed: 1,
+};
+
 fn episode(
     number: usize,
     form: &Form<'_>,
@@ -329,9 +342,15 @@ fn episode(
     let state = world.state(&task.state)?;
     let mut session = state.session(task.seed)?;
     let attempt = play.attempt.to_string();
+    let tools = shown_tools(form, world, task);
+    let conversation = if play.perturbed {
+        form.begin_behind(world, &tools, Dressing::new(world, task, &PERTURBED))?
+    } else {
+        form.begin(world, tools)?
+    };
     let mut agent = ModelAgent {
         number,
-        conversation: form.begin(world, shown_tools(form, world, task))?,
+        conversation,
         options,
         guided: play.guided,
         draws: (options.temperature > 0.0)

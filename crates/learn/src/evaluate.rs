@@ -20,6 +20,9 @@ pub struct Judged {
     pub length: Length,
     /// Only well-formed turns could be written.
     pub guided: bool,
+    /// Tools and parameters had other names.
+    #[serde(default)]
+    pub perturbed: bool,
     /// Number of the attempt.
     pub attempt: u32,
     /// How it went.
@@ -128,7 +131,7 @@ pub struct Paired {
 
 /// Compares two checkpoints on the episodes that both played: task, mode and attempt are the same.
 pub fn paired(first: &[Judged], second: &[Judged]) -> Paired {
-    let key = |judged: &Judged| (judged.task.clone(), judged.guided, judged.attempt);
+    let key = |own: &Judged| (own.task.clone(), own.guided, own.perturbed, own.attempt);
     let before: BTreeMap<_, bool> = first
         .iter()
         .map(|judged| (key(judged), judged.played.passed))
@@ -175,6 +178,20 @@ pub fn paired(first: &[Judged], second: &[Judged]) -> Paired {
     }
 }
 
+/// Success on perturbed versions of tasks against success on the tasks as they are, mode by mode.
+pub fn perturbed_over_clean(episodes: &[Judged]) -> Paired {
+    let (perturbed, clean): (Vec<Judged>, Vec<Judged>) =
+        episodes.iter().cloned().partition(|own| own.perturbed);
+    let as_clean: Vec<Judged> = perturbed
+        .into_iter()
+        .map(|own| Judged {
+            perturbed: false,
+            ..own
+        })
+        .collect();
+    paired(&clean, &as_clean)
+}
+
 /// Both sides of the binomial test of `better` against `worse` with even odds.
 fn mcnemar(better: usize, worse: usize) -> f64 {
     let n = better + worse;
@@ -191,9 +208,10 @@ fn mcnemar(better: usize, worse: usize) -> f64 {
 /// The share of tasks of which all of `k` attempts pass, by the unbiased estimate over the attempts that were made
 /// (tau-bench's pass^k: C(passed, k) / C(attempts, k), averaged over tasks). None when a task has fewer attempts.
 pub fn pass_hat(episodes: &[Judged], k: usize) -> Option<f64> {
-    let mut tasks: BTreeMap<(&str, bool), (usize, usize)> = BTreeMap::new();
+    let mut tasks: BTreeMap<(&str, bool, bool), (usize, usize)> = BTreeMap::new();
     for judged in episodes {
-        let own = tasks.entry((&judged.task, judged.guided)).or_default();
+        let mode = (judged.task.as_str(), judged.guided, judged.perturbed);
+        let own = tasks.entry(mode).or_default();
         own.0 += usize::from(judged.played.passed);
         own.1 += 1;
     }
@@ -222,6 +240,7 @@ mod tests {
             world: world.to_string(),
             length: Length::OneCall,
             guided: false,
+            perturbed: false,
             attempt,
             played: Played {
                 passed,

@@ -4,8 +4,11 @@
 //! whoever acts. `docs/learning.md` describes it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use practicum_chat::tool_schema;
 use practicum_rollout::{Action, Observation, tools_of};
+use practicum_task::Dressing;
 use practicum_world::{Draws, Outcome, World};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -137,9 +140,48 @@ impl<'a> Form<'a> {
     /// # Errors
     /// When the tokenizer cannot write it.
     pub fn begin(&'a self, world: &World, tools: Vec<Value>) -> Result<Conversation<'a>> {
+        self.start(world, &tools_of(world), tools, None)
+    }
+
+    /// The same behind a layer that renames tools and parameters; `tools` are the world's, in the world's words.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot write it.
+    pub fn begin_behind(
+        &'a self,
+        world: &World,
+        tools: &[Value],
+        layer: Dressing,
+    ) -> Result<Conversation<'a>> {
+        let every: Vec<Value> = layer
+            .tools()
+            .iter()
+            .map(|own| tool_schema(&own.name, &own.description, &own.input))
+            .collect();
+        let chosen: Vec<String> = tools
+            .iter()
+            .filter_map(|tool| layer.dress(tool["function"]["name"].as_str()?, &Map::new()))
+            .map(|(name, _)| name)
+            .collect();
+        let is_chosen = |tool: &&Value| {
+            chosen
+                .iter()
+                .any(|name| tool["function"]["name"] == name.as_str())
+        };
+        let shown: Vec<Value> = every.iter().filter(is_chosen).cloned().collect();
+        self.start(world, &every, shown, Some(Arc::new(layer)))
+    }
+
+    fn start(
+        &'a self,
+        world: &World,
+        every: &[Value],
+        tools: Vec<Value>,
+        layer: Option<Arc<Dressing>>,
+    ) -> Result<Conversation<'a>> {
         let clock = world.clock();
         let day = clock.split(['T', ' ']).next().unwrap_or("");
-        let names = short_names(&tools_of(world));
+        let names = short_names(every);
         let tools: Vec<Value> = tools
             .into_iter()
             .map(|tool| compact(tool, &names, self.options.parameters))
@@ -158,6 +200,7 @@ impl<'a> Form<'a> {
             prefix: 0,
             tools,
             names,
+            layer,
             aliases: Aliases::default(),
             asked: String::new(),
             shown: String::new(),
@@ -283,6 +326,8 @@ pub struct Conversation<'a> {
     tools: Vec<Value>,
     /// Short names of tools by their long ones.
     names: BTreeMap<String, String>,
+    /// Between the world's words and those that are shown.
+    layer: Option<Arc<Dressing>>,
     aliases: Aliases,
     /// All that the user said, in lower case.
     asked: String,
@@ -410,8 +455,13 @@ impl Conversation<'_> {
         };
         match action {
             Action::Call { tool, arguments } => {
-                let name = self.names.get(tool).unwrap_or(tool);
-                format!("{name} {}", self.aliases.shorten(arguments))
+                let dressed = self
+                    .layer
+                    .as_ref()
+                    .and_then(|layer| layer.dress(tool, arguments.as_object()?));
+                let (tool, arguments) = dressed.unwrap_or((tool.clone(), arguments.clone()));
+                let name = self.names.get(&tool).unwrap_or(&tool);
+                format!("{name} {}", self.aliases.shorten(&arguments))
             }
             Action::Say(text) => line("ask: ", text),
             Action::Finish { outcome, answer } => {
@@ -446,8 +496,14 @@ impl Conversation<'_> {
         }
         let arguments: Map<String, Value> = serde_json::from_str(arguments).ok()?;
         let long = self.names.iter().find(|(_, short)| *short == tool);
+        let tool = long.map_or(tool, |(name, _)| name);
+        let (tool, arguments) = self
+            .layer
+            .as_ref()
+            .and_then(|layer| layer.undress(tool, &arguments))
+            .unwrap_or_else(|| (tool.to_string(), arguments));
         Some(Action::Call {
-            tool: long.map_or(tool, |(name, _)| name).into(),
+            tool,
             arguments: self.aliases.lengthen(&Value::Object(arguments)),
         })
     }

@@ -29,7 +29,7 @@ pub use cache::Cache;
 pub use config::ModelConfig;
 pub use demonstrate::{Demonstration, Demonstrations, Length, demonstrate, with_wrong_turns};
 pub use error::{LearnError, Result};
-pub use evaluate::{Judged, Paired, Rate, paired, pass_hat, rate};
+pub use evaluate::{Judged, Paired, Rate, paired, pass_hat, perturbed_over_clean, rate};
 pub use folder::LanguageModel;
 pub use form::{Conversation, FORM, Form, FormOptions};
 pub use generate::{Request, WriteOptions, Written, write};

@@ -8,9 +8,9 @@ use practicum_learn::{
     Tokenizer, TrainOptions, Trainer, demonstrate, play, with_wrong_turns,
 };
 use practicum_rollout::{Action, Observation, tools_of};
-use practicum_task::{Options, Task, generate};
+use practicum_task::{Dressing, Options, Perturbation, Task, generate};
 use practicum_world::{Outcome, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn corner_shop() -> (World, Vec<Task>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../world/tests/worlds/corner-shop");
@@ -158,6 +158,36 @@ fn what_is_written_is_understood() {
     assert!(conversation.has_counted(1) && !conversation.has_counted(2));
 }
 
+/// Behind a layer with other names the same call is written in other words, and understood as the same call.
+#[test]
+fn perturbed_tasks_ask_for_the_same_calls_in_other_words() {
+    let (world, tasks) = corner_shop();
+    let tokenizer = tokenizer();
+    let form = Form::new(&tokenizer, FormOptions::default()).unwrap();
+    let (mut calls, mut renamed) = (0, 0);
+    for task in &tasks {
+        let clean = form.begin(&world, tools_of(&world)).unwrap();
+        let layer = Dressing::new(&world, task, &Perturbation::default());
+        let behind = form.begin_behind(&world, &tools_of(&world), layer).unwrap();
+        for call in &task.gold {
+            let action = Action::Call {
+                tool: call.tool.clone(),
+                arguments: Value::Object(call.arguments.clone()),
+            };
+            let text = behind.write(&action);
+            calls += 1;
+            renamed += usize::from(text != clean.write(&action));
+            let mut guide = behind.guide();
+            assert!(guide.take(text.as_bytes()) && guide.may_end(), "{text}");
+            assert_eq!(behind.understand(&text), Some(action));
+        }
+    }
+    assert!(
+        calls >= 20 && renamed * 10 >= calls * 8,
+        "{renamed} of {calls}"
+    );
+}
+
 /// What people and tools say never becomes a mark of the template.
 #[test]
 fn marks_cannot_be_smuggled_in() {
@@ -249,6 +279,7 @@ fn a_tiny_model_learns_and_plays() {
                 world,
                 task,
                 guided,
+                perturbed: false,
                 attempt: 0,
             })
         })

@@ -63,6 +63,20 @@ pub struct DressedTool {
     paged: bool,
 }
 
+impl DressedTool {
+    /// Arguments under the world's names.
+    fn own_arguments(&self, shown: &Map<String, Value>) -> Map<String, Value> {
+        shown
+            .iter()
+            .map(|(shown, value)| {
+                let own = self.parameters.get(shown).cloned();
+                // A name of the world's own is unknown here.
+                (own.unwrap_or_else(|| format!("{shown}?")), value.clone())
+            })
+            .collect()
+    }
+}
+
 /// What the agent reads of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DressedReply {
@@ -191,6 +205,17 @@ impl Dressing {
         Some((dressed.name.clone(), Value::Object(shown)))
     }
 
+    /// A call in the words of the layer as the world knows it; None when the layer has no such tool. A parameter that it
+    /// does not show gets a name that the world does not know either.
+    pub fn undress(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> Option<(String, Map<String, Value>)> {
+        let tool = self.tools.iter().find(|tool| tool.name == name)?;
+        Some((tool.own.clone(), tool.own_arguments(arguments)))
+    }
+
     /// Makes a call that is given in the words of the layer.
     pub fn call(&mut self, session: &mut Session, name: &str, arguments: &Value) -> DressedReply {
         if self.faults > 0.0 && !self.failed && self.draws.chance(self.faults) {
@@ -214,8 +239,8 @@ impl Dressing {
         };
         let mut page = None;
         let own = match arguments {
-            Value::Object(members) => Value::Object(
-                members
+            Value::Object(members) => {
+                let rest = members
                     .iter()
                     .filter(|(shown, value)| {
                         let is_page = tool.paged && *shown == "page";
@@ -224,14 +249,10 @@ impl Dressing {
                         }
                         !is_page
                     })
-                    .map(|(shown, value)| {
-                        let own = tool.parameters.get(shown).cloned();
-                        // A name of the world's own is unknown here.
-                        let own = own.unwrap_or_else(|| format!("{shown}?"));
-                        (own, value.clone())
-                    })
-                    .collect(),
-            ),
+                    .map(|(shown, value)| (shown.clone(), value.clone()))
+                    .collect();
+                Value::Object(tool.own_arguments(&rest))
+            }
             other => other.clone(),
         };
         let reply = session.call(&tool.own, &own);

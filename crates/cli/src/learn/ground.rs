@@ -183,7 +183,13 @@ pub(crate) fn vertical(
     form: &Form<'_>,
     options: &Options,
 ) -> Result<Vec<Place>> {
-    places(&options.worlds.vertical, form, options, context.recipe.seed)
+    // Some of its tasks are judged and the others trained on, and few worlds have to give them all.
+    let options = Options {
+        tasks_per_world: options.worlds.vertical_tasks,
+        ..options.clone()
+    };
+    let seed = context.recipe.seed;
+    places(&options.worlds.vertical, form, &options, seed)
 }
 
 /// So many tasks of several worlds: worlds take turns, and of each the length is taken that is furthest behind its share.

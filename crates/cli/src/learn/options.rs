@@ -29,7 +29,7 @@ pub(crate) struct Options {
 }
 
 /// Which worlds are for what.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Worlds {
     /// Worlds of the run that no model sees in training: names, or beginnings that end in `*`.
@@ -40,6 +40,8 @@ pub(crate) struct Worlds {
     pub(crate) more: Vec<PathBuf>,
     /// Worlds of the vertical, as folders relative to the recipe.
     pub(crate) vertical: Vec<PathBuf>,
+    /// Tasks that are generated for each of them.
+    pub(crate) vertical_tasks: usize,
 }
 
 /// The two stages.
@@ -73,11 +75,49 @@ pub(crate) struct Eval {
     pub(crate) vertical_tasks: usize,
     /// `free`, `guided`.
     pub(crate) modes: Vec<String>,
+    /// Every mode also on versions of the tasks in which tools and parameters have other names.
+    pub(crate) perturbed: bool,
     /// Attempts at each task; more than one needs a temperature above 0.
     pub(crate) attempts: u32,
     pub(crate) play: PlayOptions,
     /// Threads, each with its own episodes; the weights are shared.
     pub(crate) workers: usize,
+}
+
+/// How episodes are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mode {
+    pub(crate) guided: bool,
+    pub(crate) perturbed: bool,
+}
+
+impl Mode {
+    /// The name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match (self.guided, self.perturbed) {
+            (false, false) => "free",
+            (true, false) => "guided",
+            (false, true) => "free, perturbed",
+            (true, true) => "guided, perturbed",
+        }
+    }
+}
+
+impl Eval {
+    /// The modes that are asked for.
+    pub(crate) fn modes(&self) -> Vec<Mode> {
+        let versions = [false, true]
+            .into_iter()
+            .take(1 + usize::from(self.perturbed));
+        versions
+            .flat_map(|perturbed| {
+                self.modes.iter().map(move |mode| Mode {
+                    guided: mode == "guided",
+                    perturbed,
+                })
+            })
+            .collect()
+    }
 }
 
 /// The scaling curve.
@@ -108,13 +148,22 @@ impl Default for Options {
                 (Length::Refuse, 0.15),
             ]),
             tasks_per_world: 100,
-            worlds: Worlds {
-                train: 12,
-                ..Worlds::default()
-            },
+            worlds: Worlds::default(),
             stage: Stages::default(),
             eval: Eval::default(),
             curve: Curve::default(),
+        }
+    }
+}
+
+impl Default for Worlds {
+    fn default() -> Self {
+        Self {
+            held_out: Vec::new(),
+            train: 12,
+            more: Vec::new(),
+            vertical: Vec::new(),
+            vertical_tasks: 400,
         }
     }
 }
@@ -152,6 +201,7 @@ impl Default for Eval {
             tasks: 60,
             vertical_tasks: 32,
             modes: vec!["free".into(), "guided".into()],
+            perturbed: false,
             attempts: 1,
             play: PlayOptions::default(),
             workers: 1,

@@ -1,12 +1,12 @@
 //! Development tasks of the workspace, run as `cargo xtask TASK`.
 //!
 //! - `cargo xtask test [ARGS]`: every test: unit, integration and end-to-end tests (by cargo-nextest
-//!   where it is installed, else by `cargo test`), then the documentation's examples. ARGS go to the
-//!   test runner, for example a filter: `cargo xtask test hostile`.
+//!   where it is installed, else by `cargo test`), then the documentation's examples and the program's tests with
+//!   learning. ARGS go to the test runner, for example a filter: `cargo xtask test hostile`.
 //! - `cargo xtask soak`: the long runs, in a release build: a process with a thousand journalled sessions is
 //!   killed twenty times; then a million random operations on sessions, disturbed and not. Seeded, so that a
 //!   failure comes again.
-//! - `cargo xtask lint`: formatting, then clippy over all targets, warnings denied.
+//! - `cargo xtask lint`: formatting, then clippy over all targets, warnings denied, without learning and with it.
 
 #![allow(
     clippy::print_stderr,
@@ -37,15 +37,27 @@ fn main() -> ExitCode {
 
 fn test(rest: &[String]) -> bool {
     let filtered = !rest.is_empty();
-    if nextest_is_installed() {
+    let learning = [
+        "test",
+        "--workspace",
+        "--bin",
+        "practicum",
+        "--features",
+        LEARNING,
+    ];
+    let all = if nextest_is_installed() {
         // nextest runs no documentation examples: they follow by themselves.
         cargo(&["nextest", "run", "--workspace"], rest)
             && (filtered || cargo(&["test", "--workspace", "--doc"], &[]))
     } else {
         eprintln!("xtask: cargo-nextest is not installed; using cargo test");
         cargo(&["test", "--workspace"], rest)
-    }
+    };
+    all && (filtered || cargo(&learning, &[]))
 }
+
+/// What the default build leaves out.
+const LEARNING: &str = "practicum-cli/learn";
 
 fn soak() -> bool {
     let world_tests = ["test", "--release", "-p", "practicum-world"];
@@ -58,18 +70,14 @@ fn soak() -> bool {
 }
 
 fn lint() -> bool {
-    cargo(&["fmt", "--all", "--check"], &[])
-        && cargo(
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
+    let clippy = |features: &[&str]| {
+        let command = [&["clippy", "--workspace", "--all-targets"], features];
+        cargo(
+            &[&command.concat()[..], &["--", "-D", "warnings"]].concat(),
             &[],
         )
+    };
+    cargo(&["fmt", "--all", "--check"], &[]) && clippy(&[]) && clippy(&["--features", LEARNING])
 }
 
 fn nextest_is_installed() -> bool {

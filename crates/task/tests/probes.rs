@@ -29,7 +29,7 @@ fn the_score_ranks_tasks_as_slips_do() {
     };
     let mean = |rates: &[f64]| rates.iter().sum::<f64>() / rates.len() as f64;
     let scores: Vec<f64> = tasks.iter().map(difficulty).collect();
-    assert!(rate(Probe::Slips(0.0)).iter().all(|rate| *rate == 1.0));
+    assert!(rate(Probe::Slips(0.0)).iter().all(|rate| *rate > 0.99));
     let few = rate(Probe::Slips(0.05));
     let many = rate(Probe::Slips(0.3));
     assert!(mean(&few) > mean(&many) + 0.1);

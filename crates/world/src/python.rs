@@ -111,10 +111,9 @@ pub(crate) fn respell(json: &str) -> Result<String, String> {
     while at < bytes.len() {
         match bytes[at] {
             b'"' => {
-                let end = end_of_string(bytes, at);
+                let (end, plain) = end_of_string(bytes, at);
                 let token = &json[at..end];
-                let plain = |byte: &u8| (b' '..=b'~').contains(byte) && *byte != b'\\';
-                if token.as_bytes().iter().all(plain) {
+                if plain {
                     out.push_str(token);
                 } else {
                     let text: String =
@@ -139,11 +138,13 @@ pub(crate) fn respell(json: &str) -> Result<String, String> {
                     })
                     .map_or(bytes.len(), |length| at + length);
                 let token = &json[at..end];
-                if token.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+                if is_shortest(token)
+                    || !token.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
+                {
+                    out.push_str(token);
+                } else {
                     let value: f64 = token.parse().map_err(|_| format!("{token} is no number"))?;
                     out.push_str(&json_float(value));
-                } else {
-                    out.push_str(token);
                 }
                 at = end;
             }
@@ -157,17 +158,44 @@ pub(crate) fn respell(json: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// The position behind the closing quote of the string that opens at `open`.
-fn end_of_string(bytes: &[u8], open: usize) -> usize {
+/// A number with a point that Python writes with these very digits: so few that they read back as the same
+/// number, none of them superfluous, and too large for an exponent.
+fn is_shortest(token: &str) -> bool {
+    // Any decimal of 15 digits comes back from a double (IEEE 754-2008, 5.12.2).
+    const DIGITS: usize = 15;
+    let digits = token.strip_prefix('-').unwrap_or(token);
+    let Some((whole, fraction)) = digits.split_once('.') else {
+        return false;
+    };
+    whole.len() + fraction.len() <= DIGITS
+        && (whole != "0" || !fraction.starts_with("000"))
+        && (fraction == "0" || !fraction.ends_with('0'))
+        && !fraction.is_empty()
+        && whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|byte| byte.is_ascii_digit())
+}
+
+/// The position behind the closing quote of the string that opens at `open`, and whether it holds nothing but
+/// printable ASCII without escapes.
+fn end_of_string(bytes: &[u8], open: usize) -> (usize, bool) {
     let mut at = open + 1;
+    let mut plain = true;
     while at < bytes.len() {
         match bytes[at] {
-            b'\\' => at += 2,
-            b'"' => return at + 1,
-            _ => at += 1,
+            b'\\' => {
+                plain = false;
+                at += 2;
+            }
+            b'"' => return (at + 1, plain),
+            byte => {
+                plain &= (b' '..=b'~').contains(&byte);
+                at += 1;
+            }
         }
     }
-    bytes.len()
+    (bytes.len(), false)
 }
 
 #[cfg(test)]
@@ -191,6 +219,50 @@ mod tests {
         ] {
             assert_eq!(python_float(value), text);
         }
+    }
+
+    /// Digits that are copied are those that the slow way writes.
+    #[test]
+    fn numbers_that_are_copied_are_those_that_would_be_written() {
+        let mut copied = 0;
+        let mut seed = 1_u64;
+        for round in 0..20_000 {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let number = (seed >> 20) % 10_u64.pow(1 + round % 13);
+            let digits = format!("{number:02}");
+            let point = 1 + (seed % digits.len() as u64) as usize;
+            let (whole, fraction) = digits.split_at(point.min(digits.len()));
+            let whole = whole.trim_start_matches('0');
+            let token = format!(
+                "{}{}.{fraction}",
+                if seed.is_multiple_of(3) { "-" } else { "" },
+                if whole.is_empty() { "0" } else { whole }
+            );
+            let zeros = format!("{token}0001");
+            for token in [token, zeros] {
+                if is_shortest(&token) {
+                    copied += 1;
+                    assert_eq!(token, json_float(token.parse().unwrap()), "{token}");
+                }
+            }
+        }
+        assert!(copied > 10_000, "{copied}");
+        for token in [
+            "0.0001",
+            "0.00001",
+            "1.50",
+            "1.",
+            "12",
+            "1e5",
+            "-",
+            "1.2.3",
+            "0.1234567890123456",
+        ] {
+            assert!(!is_shortest(token), "{token}");
+        }
+        assert!(is_shortest("0.0") && is_shortest("-0.5") && is_shortest("0.001"));
     }
 
     #[test]

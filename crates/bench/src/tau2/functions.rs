@@ -23,6 +23,18 @@ pub(crate) fn functions() -> Functions {
     of_json(&mut functions, "python_list", |value| {
         spelling::elements(value).map(|elements| Value::from(elements).to_string())
     });
+    // len(value); NULL where there is none.
+    functions.insert("python_len", 1, |cells| {
+        let length = json(cells, 0).and_then(|value| spelling::elements(&value));
+        Ok(length.map_or(Cell::Null, |elements| Cell::Integer(elements.len() as i64)))
+    });
+    // Whether nothing but objects is in the value; NULL where Python cannot go through it.
+    functions.insert("only_objects", 1, |cells| {
+        let elements = json(cells, 0).and_then(|value| spelling::elements(&value));
+        Ok(elements.map_or(Cell::Null, |elements| {
+            Cell::Integer(i64::from(elements.iter().all(Value::is_object)))
+        }))
+    });
     of_json(&mut functions, "type_name", |value| {
         Some(spelling::type_name(value).into())
     });

@@ -4,7 +4,7 @@ CREATE TABLE products (
   product_id TEXT PRIMARY KEY,
   position   INTEGER NOT NULL,
   name       TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE variants (
   product_id TEXT NOT NULL REFERENCES products (product_id),
@@ -14,7 +14,7 @@ CREATE TABLE variants (
   price      REAL NOT NULL,
   options    TEXT NOT NULL CHECK (json_valid(options)),
   PRIMARY KEY (product_id, item_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX variants_by_item ON variants (item_id);
 CREATE INDEX variants_in_order ON variants (product_id, position);
 
@@ -30,7 +30,7 @@ CREATE TABLE users (
   state      TEXT NOT NULL,
   zip        TEXT NOT NULL,
   email      TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX users_by_name ON users (lower(first_name), lower(last_name));
 CREATE INDEX users_by_email ON users (lower(email));
 
@@ -43,7 +43,7 @@ CREATE TABLE payment_methods (
   last_four TEXT,
   balance   REAL,
   PRIMARY KEY (user_id, method_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_methods_in_order ON payment_methods (user_id, position);
 
 CREATE TABLE user_orders (
@@ -51,7 +51,7 @@ CREATE TABLE user_orders (
   position INTEGER NOT NULL,
   order_id TEXT NOT NULL,
   PRIMARY KEY (user_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE orders (
   order_id                   TEXT PRIMARY KEY,
@@ -72,7 +72,7 @@ CREATE TABLE orders (
   exchange_price_difference  ANY,
   return_items               TEXT CHECK (json_valid(return_items)),
   return_payment_method_id   TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE order_items (
   order_id   TEXT NOT NULL REFERENCES orders (order_id),
@@ -83,7 +83,7 @@ CREATE TABLE order_items (
   price      REAL NOT NULL,
   options    TEXT NOT NULL CHECK (json_valid(options)),
   PRIMARY KEY (order_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE fulfillments (
   order_id    TEXT NOT NULL REFERENCES orders (order_id),
@@ -91,7 +91,7 @@ CREATE TABLE fulfillments (
   tracking_id TEXT NOT NULL CHECK (json_valid(tracking_id)),
   item_ids    TEXT NOT NULL CHECK (json_valid(item_ids)),
   PRIMARY KEY (order_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE payments (
   order_id         TEXT NOT NULL REFERENCES orders (order_id),
@@ -100,7 +100,7 @@ CREATE TABLE payments (
   amount           REAL NOT NULL,
   method_id        TEXT NOT NULL,
   PRIMARY KEY (order_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE VIEW variant_details AS
 SELECT product_id, position, item_id, json(options) AS options,

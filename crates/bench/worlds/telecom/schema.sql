@@ -7,7 +7,7 @@ CREATE TABLE plans (
   data_limit_gb               REAL NOT NULL,
   price_per_month             REAL NOT NULL,
   data_refueling_price_per_gb REAL NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE devices (
   device_id               TEXT PRIMARY KEY,
@@ -19,7 +19,7 @@ CREATE TABLE devices (
   activated               INTEGER NOT NULL,
   activation_date         TEXT,
   last_esim_transfer_date TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lines (
   line_id                   TEXT PRIMARY KEY,
@@ -36,7 +36,7 @@ CREATE TABLE lines (
   last_plan_change_date     TEXT,
   last_sim_replacement_date TEXT,
   suspension_start_date     TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE customers (
   customer_id                   TEXT PRIMARY KEY,
@@ -53,7 +53,7 @@ CREATE TABLE customers (
   created_at                    TEXT NOT NULL,
   last_extension_date           TEXT,
   goodwill_credit_used_this_year REAL NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE customer_payment_methods (
   customer_id           TEXT NOT NULL REFERENCES customers (customer_id),
@@ -62,14 +62,14 @@ CREATE TABLE customer_payment_methods (
   account_number_last_4 TEXT NOT NULL,
   expiration_date       TEXT NOT NULL,
   PRIMARY KEY (customer_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE customer_lines (
   customer_id TEXT NOT NULL REFERENCES customers (customer_id),
   position    INTEGER NOT NULL,
   line_id     TEXT NOT NULL REFERENCES lines (line_id),
   PRIMARY KEY (customer_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX customer_lines_by_line ON customer_lines (line_id);
 
 CREATE TABLE bills (
@@ -82,7 +82,7 @@ CREATE TABLE bills (
   total_due    REAL NOT NULL,
   due_date     TEXT NOT NULL,
   status       TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 -- A new one comes last.
 CREATE INDEX bills_by_position ON bills (position);
 CREATE INDEX bills_awaiting ON bills (status) WHERE status = 'Awaiting Payment';
@@ -95,14 +95,14 @@ CREATE TABLE bill_items (
   date        TEXT NOT NULL,
   item_type   TEXT NOT NULL,
   PRIMARY KEY (bill_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE customer_bills (
   customer_id TEXT NOT NULL REFERENCES customers (customer_id),
   position    INTEGER NOT NULL,
   bill_id     TEXT NOT NULL REFERENCES bills (bill_id),
   PRIMARY KEY (customer_id, position)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- The user's database: a phone and where it is. One row each.
 
@@ -143,7 +143,7 @@ CREATE TABLE apps (
   storage  INTEGER NOT NULL,
   phone    INTEGER NOT NULL,
   network  INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE surroundings (
   id                         INTEGER PRIMARY KEY CHECK (id = 1),

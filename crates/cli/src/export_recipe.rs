@@ -124,9 +124,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<()> {
         )
         .hint("hold out fewer worlds in [learn.worlds], or run `practicum run` on the recipe first"));
     }
-    let vertical = match own.vertical.is_empty() {
-        true => None,
-        false => Some(vertical(context, &own, format, &folder, &rows)?),
+    let vertical = if own.vertical.is_empty() {
+        None
+    } else {
+        Some(vertical(context, &own, format, &folder, &rows)?)
     };
     let stages: Vec<&str> = ["general", "vertical"]
         .into_iter()

@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// LLaMA-Factory's name of the model's chat template.
     #[arg(long, default_value = "qwen3")]
     template: String,
+    /// Proven tasks of each world of the vertical.
+    #[arg(long, default_value_t = 300)]
+    vertical_tasks: usize,
     /// Where the folder goes; `trainer-<name>` in the run's folder unless given.
     #[arg(long)]
     to: Option<PathBuf>,
@@ -99,8 +102,6 @@ struct Stage {
 
 /// The share of the general stage that is seen again in the vertical one, against forgetting.
 const REPLAY: f64 = 0.25;
-/// Proven tasks of each world of the vertical.
-const VERTICAL_TASKS: usize = 300;
 
 /// Writes the folder.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<()> {
@@ -127,7 +128,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<()> {
     let vertical = if own.vertical.is_empty() {
         None
     } else {
-        Some(vertical(context, &own, format, &folder, &rows)?)
+        Some(vertical(context, &own, arguments, &folder, &rows)?)
     };
     let stages: Vec<&str> = ["general", "vertical"]
         .into_iter()
@@ -226,7 +227,7 @@ fn keep_one_of(sample: &mut Vec<String>, seen: usize, text: String, draws: &mut 
 fn vertical(
     context: &Context,
     own: &Worlds,
-    format: Format,
+    arguments: &Arguments,
     folder: &Path,
     general: &[String],
 ) -> Result<Stage> {
@@ -236,7 +237,7 @@ fn vertical(
     std::fs::create_dir_all(&episodes).map_err(|error| io_error(&episodes, &error))?;
     for path in &own.vertical {
         let world = load(path)?;
-        demonstrations(context, &world, format, &episodes, &mut stage, &mut rows)?;
+        demonstrations(context, &world, arguments, &episodes, &mut stage, &mut rows)?;
         stage.worlds.insert(world.name().to_string());
     }
     let mut draws = Draws::new(context.recipe.seed, &["vertical"]);
@@ -255,16 +256,17 @@ fn vertical(
 fn demonstrations(
     context: &Context,
     world: &World,
-    format: Format,
+    arguments: &Arguments,
     episodes: &Path,
     stage: &mut Stage,
     rows: &mut Vec<String>,
 ) -> Result<()> {
+    let format = arguments.trainer.format();
     let failed = |error: &dyn std::fmt::Display| {
         CommandError::work(format!("world {}: {error}", world.name()))
     };
     let options = practicum_task::Options {
-        per_world: VERTICAL_TASKS,
+        per_world: arguments.vertical_tasks,
         seed: context.recipe.seed,
         ..context.recipe.task.clone()
     };

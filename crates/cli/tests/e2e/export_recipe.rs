@@ -52,6 +52,8 @@ fn trainers_get_two_stages_that_share_no_held_out_world() {
             trainer,
             "--model",
             "base",
+            "--vertical-tasks",
+            "24",
             "--to",
             to,
         ];

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use practicum_task::Slot;
 use practicum_world::{ColumnRef, World};
 
-use super::fields::{phrases, singular, words};
+use super::fields::{by_name, phrases, singular, words};
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl<'a> Index<'a> {
         for (at, slot) in slots.iter().enumerate() {
             let table = column_of[at].map(|column| column.table);
             phrases_of.push(Phrase {
-                words: plain(&slot.name),
+                words: by_name(plain(&slot.name)),
                 target: Target::Slot(at),
                 own: true,
                 table,
@@ -137,7 +137,7 @@ impl<'a> Index<'a> {
                 own.extend(phrases(&slot.name.replace(' ', "_")));
             }
             let argument = slot.about.rsplit(['.', '/']).next().unwrap_or_default();
-            own.push(plain(argument));
+            own.push(by_name(plain(argument)));
             for words in own {
                 if !words.is_empty() {
                     phrases_of.push(Phrase {
@@ -179,6 +179,11 @@ impl<'a> Index<'a> {
                         || whose.is_none() && about.rsplit(['.', '/']).next() == Some(last)
                 })
                 .collect();
+            // The very argument: what it is found by may be of the same column.
+            let mut exact = slots.iter().filter(|at| self.slots[**at].about == *name);
+            if let (Some(at), None) = (exact.next(), exact.next()) {
+                slots = vec![*at];
+            }
             match slots.len() {
                 0 => asked.unknown.push(words(last).join(" ")),
                 1 => asked.slots.append(&mut slots),

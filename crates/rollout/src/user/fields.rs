@@ -275,6 +275,10 @@ const FIELDS: &[(&[&str], &[&str])] = &[
         &["location", "place", "site", "venue"],
         &["location", "place", "where", "venue"],
     ),
+    (
+        &["to", "recipient"],
+        &["recipient", "sent to", "send it to", "goes to", "to whom"],
+    ),
     (&["id"], &["id", "identifier"]),
     (
         &["number", "code", "reference"],
@@ -312,10 +316,23 @@ pub(crate) fn singular(word: &str) -> String {
     }
 }
 
+/// Names of one word that sentences are full of.
+const PARTICLES: &[&str] = &[
+    "to", "from", "by", "at", "on", "in", "of", "for", "with", "is", "as",
+];
+
+/// The words of a name as a phrase. Whom a message goes `to`: every second sentence has that word, and few ask for it.
+pub(crate) fn by_name(words: Vec<String>) -> Vec<String> {
+    match &words[..] {
+        [word] if PARTICLES.contains(&word.as_str()) => vec!["the".into(), word.clone()],
+        _ => words,
+    }
+}
+
 /// The phrases by which people ask for a column of this name, as words; its own name first.
 pub(crate) fn phrases(column: &str) -> Vec<Vec<String>> {
     let own = words(column);
-    let mut phrases = vec![own.clone()];
+    let mut phrases = vec![by_name(own.clone())];
     let joined = own.join(" ");
     // The last words of a name say what it is: `home_phone` is a phone. The longest ending that is known
     // decides.

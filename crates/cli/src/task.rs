@@ -1,10 +1,11 @@
-//! `practicum task show | stats | prove`: tasks for people to read, to count and to prove again.
+//! `practicum task make | show | stats | prove`: tasks for people to read, to count and to prove again.
 
 mod difficulty;
 mod stats;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use practicum_task::{
     Examination, Examiner, Fate, Fingerprint, GoldCall, Length, Options, Reason, Report, Task,
@@ -15,7 +16,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::error::{CommandError, Result, io_error};
-use crate::progress::{line, result};
+use crate::progress::{Progress, line, result};
 use crate::stages::task::{load, make_for, read_tasks};
 
 /// What can be done with tasks that are there.
@@ -170,6 +171,8 @@ fn make(arguments: &Make) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     let carried: Vec<_> = worlds.par_iter().map(practicum_task::carried).collect();
     let shares = practicum_task::balanced(&options, &carried);
+    let progress = Progress::new("task", false);
+    let (all, done) = (worlds.len(), AtomicUsize::new(0));
     let reports = worlds
         .into_par_iter()
         .zip(shares)
@@ -180,6 +183,7 @@ fn make(arguments: &Make) -> Result<()> {
             };
             let path = arguments.out.join(format!("{}.jsonl", world.name()));
             let report = make_for(&world, &options, &path)?;
+            progress.at(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             Ok((world.name().to_string(), report))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -191,6 +195,11 @@ fn make(arguments: &Make) -> Result<()> {
             report.proven, report.tried
         ));
     }
+    progress.done(&format!(
+        "{} tasks in {out}; `practicum task stats {out}/*.jsonl --world FOLDER` says more",
+        total.proven,
+        out = arguments.out.display()
+    ));
     line(&format!(
         "{} tasks; before the filter {:.2} % of mutants killed, {:.2} % of variants accepted; of those that never gate {:.2} % killed",
         total.proven,

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 import pathlib
 import sys
 import zipfile
@@ -17,8 +18,10 @@ if not model.exists():
         model.write_bytes(files.read(name))
 assert hashlib.sha256(model.read_bytes()).hexdigest() == digest, "other weights than those that are recorded"
 
+# Replies name the model by this path: the record is to say nothing of the machine.
+os.chdir(model.parent)
 params = xllamacpp.CommonParams()
-params.model.path = str(model)
+params.model.path = model.name
 params.n_ctx = 2048
 params.n_parallel = 1
 # One thread computes the same sums in the same order.

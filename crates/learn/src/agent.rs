@@ -319,17 +319,6 @@ fn share_prefixes(
     Ok(())
 }
 
-/// What is changed of a task that is played perturbed. Faults and pages would ask for turns that the compact form has not.
-const PERTURBED: Perturbation = Perturbation {
-    names: true,
-    descriptions: true,
-    order: true,
-    optional: true,
-    faults: 0.0,
-    page: 0,
-    seed: 1,
-};
-
 fn episode(
     number: usize,
     form: &Form<'_>,
@@ -344,7 +333,9 @@ fn episode(
     let attempt = play.attempt.to_string();
     let tools = shown_tools(form, world, task);
     let conversation = if play.perturbed {
-        form.begin_behind(world, &tools, Dressing::new(world, task, &PERTURBED))?
+        // No faults and no pages: they would ask for turns that the compact form has not.
+        let layer = Dressing::new(world, task, &Perturbation::default());
+        form.begin_behind(world, &tools, layer)?
     } else {
         form.begin(world, tools)?
     };

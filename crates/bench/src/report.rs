@@ -235,18 +235,7 @@ pub fn table(rows: &[Row], notes: &[String]) -> String {
     for row in rows {
         let _ = write!(text, "| **{}** |", row.name.replace('|', "\\|"));
         for cell in row.cells() {
-            match cell {
-                None => text.push_str(" – |"),
-                Some(share) => {
-                    let _ = write!(
-                        text,
-                        " {:.1} ({:.1} to {:.1}) |",
-                        100.0 * share.value,
-                        100.0 * share.low,
-                        100.0 * share.high
-                    );
-                }
-            }
+            text.push_str(&interval(cell));
         }
         text.push('\n');
     }
@@ -265,6 +254,14 @@ pub fn table(rows: &[Row], notes: &[String]) -> String {
     text
 }
 
+/// A cell of a table: the share and its interval, in per cent.
+fn interval(cell: Cell) -> String {
+    cell.map_or(" – |".into(), |share| {
+        let [value, low, high] = [share.value, share.low, share.high].map(|own| 100.0 * own);
+        format!(" {value:.1} ({low:.1} to {high:.1}) |")
+    })
+}
+
 /// pass^k over all domains, where some row has all three and more than one trial.
 fn pass_k(text: &mut String, rows: &[Row]) {
     let whole = |row: &&Row| row.tau2.len() == Domain::ALL.len() && row.pass_k(2).is_some();
@@ -278,18 +275,7 @@ fn pass_k(text: &mut String, rows: &[Row]) {
     for row in rows {
         let _ = write!(text, "| **{}** |", row.name.replace('|', "\\|"));
         for k in 1..=4 {
-            match row.pass_k(k) {
-                None => text.push_str(" – |"),
-                Some(share) => {
-                    let _ = write!(
-                        text,
-                        " {:.1} ({:.1} to {:.1}) |",
-                        100.0 * share.value,
-                        100.0 * share.low,
-                        100.0 * share.high
-                    );
-                }
-            }
+            text.push_str(&interval(row.pass_k(k)));
         }
         text.push('\n');
     }
